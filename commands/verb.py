@@ -1,0 +1,114 @@
+"""A verb: one thing that somebody can ask of the hub, in every channel alike.
+
+A command family is a module with `VERBS: tuple[Verb, ...]`, registered in the entry-point group
+`interlock.commands`. Each verb has a pydantic model of its arguments, one function over the transaction
+and a stated permission; the hub does not start with a verb that states none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from core.people.assurance import Assurance
+from core.people.directory import Principal
+from core.store.rows import Reader
+from core.store.tx import Tx
+from core.world import World
+
+
+class Permission(StrEnum):
+    """Who may ask for a verb. `DECIDE` is for people alone, whatever the configuration (P12)."""
+
+    KNOWN = "known"
+    REQUEST = "request"
+    READ = "read"
+    LEASE = "lease"
+    DECIDE = "decide"
+    RESOLVE = "resolve"
+    BREAK = "break"
+    STOP = "stop"
+    CHECKED = "checked"
+    """The function itself says who may, because it depends on the thing named (stop: requester or approver or right)."""
+
+
+class Args(BaseModel):
+    """What every argument model does: refuse what it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=8192)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Who asks, from where, how strongly proved, and under which configuration."""
+
+    world: World
+    principal: Principal
+    channel: str
+    assurance: Assurance
+    may_decide: bool = True
+    """False for a key made with `--no-decide`."""
+    address: str | None = None
+    said_at_us: int | None = None
+    message_id: str | None = None
+    press_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a verb did: words for people, and data for programs."""
+
+    text: str
+    approval: int | None = None
+    """The approval whose card and JSON go with the answer."""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    ok: bool = True
+    code: str | None = None
+    record: bool = True
+    """False where the effect's own log entry says everything and `command:received` would repeat it."""
+
+
+class Desk(Protocol):
+    """What a verb's `prepare` may use: reads and slow work, outside any transaction."""
+
+    async def read(self, fn: Callable[[Reader], Any]) -> Any: ...
+
+    def secret(self, context: str, value: str) -> bytes:
+        """`value` sealed for `context`."""
+        ...
+
+
+Prepare = Callable[[Desk, Call, Any], Awaitable[Any]]
+Run = Callable[[Tx, Call, Any, Any], Outcome]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """One verb. `run(tx, call, args, prepared)` is its effect; it may run again and touches only `tx`."""
+
+    name: str
+    args: type[Args]
+    run: Run
+    permission: Permission
+    usage: str
+    """How it is typed: `approve <ids…> [because <reason>]`."""
+    summary: str
+    prepare: Prepare | None = None
+    """Slow or impure work before the transaction: CEL, hashing. Its result reaches `run` as `prepared`."""
+    positional: tuple[str, ...] = ()
+    """Argument names in typing order; the last may take the rest (`rest`)."""
+    rest: str | None = None
+    """The argument that takes all remaining words as a list."""
+    because: str | None = None
+    """The argument that `because …` fills."""
+    clauses: Mapping[str, str] = field(default_factory=dict)
+    """Keyword -> argument, for `for 30m`, `to @bo`, `until friday`."""
+    urgent: bool = False
+    """Decisions, stops, heartbeats, releases: first in the writer's queue, never limited by the reserve."""
+    unlimited: bool = False
+    """Stop is never rate-limited."""
+    locks: Callable[[Any], tuple[str, ...]] = lambda args: ()

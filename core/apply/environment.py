@@ -1,0 +1,120 @@
+"""What a command finds in its environment: a fixed list, what the action names, and for a run its marks and secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.apply.action import CommandSpec
+from core.apply.fingerprint import PATH
+from core.errors import Invalid
+
+Resolve = Callable[[str, str], str]
+"""(`env` or `file`, name) -> the value; raises a Refusal when there is none. The caller owns the real sources."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_REFERENCE = re.compile(r"\$\{(env|file):([^}]*)\}")
+_RESERVED = "INTERLOCK_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """The environment of one command, its standard input, and what must not be shown of either."""
+
+    values: Mapping[str, str] = field(repr=False)
+    stdin: bytes | None = field(default=None, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunMarks:
+    """What a run tells its command about itself."""
+
+    approval: str
+    run: str
+    fence: int
+
+
+def look(spec: CommandSpec, resolve: Resolve) -> Environment:
+    """The environment of a preview or a validation: nothing of a run, no secret parameter, no fencing token."""
+    named, hidden = _named(spec.env, resolve)
+    return Environment(values=_fixed(spec.run_as) | named, secrets=hidden)
+
+
+def act(spec: CommandSpec, resolve: Resolve, *, marks: RunMarks, secrets: Mapping[str, Any]) -> Environment:
+    """The environment of an apply or a rollback; `secrets` are its secret parameters, in the form that `spec` asks for."""
+    named, hidden = _named(spec.env, resolve)
+    values = _fixed(spec.run_as) | named
+    values |= {
+        "INTERLOCK_APPROVAL": marks.approval,
+        "INTERLOCK_RUN": marks.run,
+        "INTERLOCK_FENCE": str(marks.fence),
+    }
+    shown = {name: _text(value) for name, value in secrets.items()}
+    stdin = None
+    if spec.secrets == "stdin":
+        stdin = json.dumps(dict(secrets), ensure_ascii=False).encode()
+    else:
+        values |= {f"INTERLOCK_SECRET_{_secret_name(name)}": _checked(name, value) for name, value in shown.items()}
+    return Environment(values=values, stdin=stdin, secrets=(*hidden, *shown.values()))
+
+
+def resolve_references(text: str, resolve: Resolve) -> tuple[str, tuple[str, ...]]:
+    """`text` with each `${env:NAME}` and `${file:PATH}` replaced, and the values that were put in."""
+    hidden: list[str] = []
+
+    def put(match: re.Match[str]) -> str:
+        hidden.append(resolve(match[1], match[2]))
+        return hidden[-1]
+
+    return _REFERENCE.sub(put, text), tuple(hidden)
+
+
+def _fixed(run_as: str | None) -> dict[str, str]:
+    """The part that is the same for every command of an account."""
+    try:
+        entry = pwd.getpwnam(run_as) if run_as else pwd.getpwuid(os.geteuid())
+        name, home = entry.pw_name, entry.pw_dir
+    except KeyError:
+        name, home = str(os.geteuid()), "/"
+    return {
+        "PATH": PATH,
+        "HOME": home,
+        "USER": name,
+        "LOGNAME": name,
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+    }
+
+
+def _named(env: Mapping[str, str], resolve: Resolve) -> tuple[dict[str, str], tuple[str, ...]]:
+    """What the action names, resolved, and the values that came from outside the configuration."""
+    values: dict[str, str] = {}
+    hidden: list[str] = []
+    for name, text in env.items():
+        if not _NAME.fullmatch(name) or name.startswith(_RESERVED):
+            raise Invalid("bad_environment", f"{name!r} may not be set for a command", name=name)
+        value, found = resolve_references(text, resolve)
+        values[name] = _checked(name, value)
+        hidden += found
+    return values, tuple(hidden)
+
+
+def _secret_name(name: str) -> str:
+    return re.sub(r"[^A-Z0-9_]", "_", name.upper())
+
+
+def _checked(name: str, value: str) -> str:
+    if "\0" in value:
+        raise Invalid("bad_environment", f"the value of {name!r} contains NUL", name=name)
+    return value
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,90 @@
+"""The hub's end of a keeper: starts it, talks with it, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from core.apply.fingerprint import PATH
+from core.apply.identity import MARK
+
+_SCRIPT = Path(__file__).with_name("keeper.py")
+_LINE_LIMIT = 1 << 20
+_LEAVE_SECONDS = 6.0
+
+
+class Keeper:
+    """One keeper process. Leaving the context closes the socket, at which the keeper kills whatever still runs."""
+
+    def __init__(self, *, mark: str, stdin: int, stdout: int) -> None:
+        self._mark = mark
+        self._stdin = stdin
+        self._stdout = stdout
+
+    async def __aenter__(self) -> Keeper:
+        ours, theirs = socket.socketpair()
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_SCRIPT), str(theirs.fileno())],
+                stdin=self._stdin,
+                stdout=self._stdout,
+                stderr=self._stdout,
+                env={"PATH": PATH, "LC_ALL": "C.UTF-8", MARK: self._mark},
+                cwd="/",
+                start_new_session=True,
+                pass_fds=(theirs.fileno(),),
+            )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        self.pid = self._process.pid
+        self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=_LINE_LIMIT)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.close()
+        await asyncio.shield(self._gone())
+
+    async def say(self, message: Mapping[str, Any]) -> None:
+        """The keeper was sent the message, unless it is dead, which `hear` tells."""
+        try:
+            self._writer.write(json.dumps(message).encode() + b"\n")
+            await self._writer.drain()
+        except ConnectionError:
+            return
+
+    async def hear(self) -> dict[str, Any] | None:
+        """The next message; None when the keeper is dead."""
+        try:
+            line = await self._reader.readline()
+        except ConnectionError:
+            return None
+        if not line.endswith(b"\n"):
+            return None
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    async def _gone(self) -> None:
+        """The keeper ended and was reaped; one that does not leave in time is killed."""
+        until = asyncio.get_running_loop().time() + _LEAVE_SECONDS
+        while self._process.poll() is None:
+            if asyncio.get_running_loop().time() > until:
+                self._process.kill()
+            await asyncio.sleep(0.005)
+
+
+def devnull() -> int:
+    """A new descriptor that is always at its end."""
+    return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)

@@ -1,0 +1,181 @@
+"""Carries out one command: an argument list, its own process group, bounded in time and output, killed as a whole."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from core.apply.cgroup import Cgroups, remove
+from core.apply.deadline import Deadline
+from core.apply.exit import Exit
+from core.apply.identity import MARK, Identity, birth, boot, namespace
+from core.apply.keeping import Keeper, devnull
+from core.apply.output import Capture, Viewer
+from core.apply.pipe import InputPipe, OutputPipe
+from core.apply.prepared import Prepared
+from core.apply.watch import GRACE_SECONDS, End, NeverRan, Stop, Watch
+from core.clock import Clock, SystemClock
+from core.errors import Conflict, Invalid, Refusal, Unavailable
+
+DRAIN_SECONDS = 0.5
+"""How long output is read after the end when somebody outside the command's tree still holds the pipe."""
+
+_EXPLAINED = {
+    errno.ENOENT: "the program or the interpreter that its first line names is missing",
+    errno.ENOEXEC: "it is neither a program nor a script that begins with #!",
+    errno.E2BIG: "its arguments and environment are too long",
+}
+
+
+async def run(
+    command: Prepared,
+    *,
+    on_started: Callable[[Identity], Awaitable[None]],
+    stop: Stop,
+    on_output: Callable[[str], None] | None = None,
+    deadline: Deadline | None = None,
+    cgroups: Cgroups | None = None,
+    clock: Clock | None = None,
+    grace_seconds: float = GRACE_SECONDS,
+) -> Exit:
+    """The command has ended, and nothing of it is left unless the Exit says so.
+
+    The process exists but waits at a gate until `on_started` has returned, so what that wrote down is durable before
+    anything runs. Every Refusal from here (`command_not_started`, `stopped`, `lease_lost`), and whatever `on_started`
+    raises, means that nothing ran. Cancelling kills the command before the cancellation goes on. `on_output` is called
+    on the event loop with text as it comes, up to the output limit; it must not block.
+    """
+    clock = clock or SystemClock()
+    deadline = deadline or Deadline()
+    _still_wanted(stop, deadline)
+    capture = Capture(limit=command.output_limit, secrets=command.redact)
+    viewer = Viewer(capture, on_output, command.output_limit)
+    mark = secrets.token_hex(16)
+    with _Streams(command, viewer) as streams, _cgroup(cgroups, mark) as group:
+        async with Keeper(mark=mark, stdin=streams.stdin, stdout=streams.stdout) as keeper:
+            streams.hand_over()
+            identity = await _at_the_gate(keeper, command, mark, group)
+            await on_started(identity)
+            _still_wanted(stop, deadline)
+            started_at = clock.wall_us()
+            watch = Watch(
+                keeper,
+                identity,
+                stop=stop,
+                deadline=deadline,
+                timeout_seconds=command.timeout_seconds,
+                grace_seconds=grace_seconds,
+            )
+            end = await watch.until_dead()
+            if isinstance(end, NeverRan):
+                raise _not_started(command, end)
+            await streams.output.drain(DRAIN_SECONDS)
+            viewer.end()
+            return _exit(end, capture, started_at=started_at, ended_at=max(started_at, clock.wall_us()))
+
+
+class _Streams:
+    """The three streams of a command; all our ends are closed when the context is left."""
+
+    def __init__(self, command: Prepared, viewer: Viewer) -> None:
+        self.output = OutputPipe(viewer.feed)
+        self._input = InputPipe(command.stdin) if command.stdin is not None else None
+        self._nothing = devnull()
+        self.stdin = self._input.read if self._input else self._nothing
+        self.stdout = self.output.write
+
+    def __enter__(self) -> _Streams:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.output.close()
+        os.close(self._nothing)
+        if self._input:
+            self._input.close()
+
+    def hand_over(self) -> None:
+        """Only the keeper's side holds the command's ends."""
+        self.output.hand_over()
+        if self._input:
+            self._input.hand_over()
+
+
+@contextmanager
+def _cgroup(cgroups: Cgroups | None, mark: str) -> Iterator[str | None]:
+    """A cgroup for the run where there are any; it is gone afterwards if nobody is left in it."""
+    group = cgroups.create(mark) if cgroups else None
+    try:
+        yield group
+    finally:
+        if group:
+            remove(group, patience_seconds=0)
+
+
+async def _at_the_gate(keeper: Keeper, command: Prepared, mark: str, group: str | None) -> Identity:
+    """The command's process exists, is identified, and waits."""
+    await keeper.say(
+        {
+            "executable": str(command.executable),
+            "argv": command.argv,
+            "env": {**command.env, MARK: mark},
+            "cwd": str(command.cwd),
+            "user": command.account.uid if command.account else None,
+            "groups": command.account.groups if command.account else None,
+            "cgroup": group,
+        }
+    )
+    message: dict[str, Any] = await keeper.hear() or {}
+    pid = message.get("ready")
+    born, keeper_born = birth(pid) if pid else None, birth(keeper.pid)
+    if pid is None or born is None or keeper_born is None:
+        raise Unavailable("command_not_started", "the process that would have kept the command died before it began")
+    return Identity(
+        mark=mark,
+        pid=pid,
+        birth=born,
+        keeper_pid=keeper.pid,
+        keeper_birth=keeper_born,
+        hub_pid=os.getpid(),
+        boot=boot(),
+        namespace=namespace(),
+        cgroup=group,
+    )
+
+
+def _still_wanted(stop: Stop, deadline: Deadline) -> None:
+    if stop.is_set():
+        raise Conflict("stopped", "the run was stopped before its command began")
+    if deadline.at is not None and time.monotonic() >= deadline.at:
+        raise Conflict("lease_lost", "the run's lease ended before its command began")
+
+
+def _not_started(command: Prepared, never: NeverRan) -> Refusal:
+    name = command.argv[0]
+    why = _EXPLAINED.get(never.errno) if never.step == "command" else None
+    why = why or (os.strerror(never.errno) if never.errno else "it was given up")
+    return Invalid(
+        "command_not_started",
+        f"{name!r} could not be started ({never.step}): {why}",
+        step=never.step,
+        errno=errno.errorcode.get(never.errno, ""),
+    )
+
+
+def _exit(end: End, capture: Capture, *, started_at: int, ended_at: int) -> Exit:
+    return Exit(
+        status=end.status,
+        exit_code=end.code,
+        signal=end.signal,
+        wholly_reaped=end.reaped,
+        leftovers=end.leftovers,
+        output=capture.text(),
+        output_sha256=capture.sha256,
+        truncated_bytes=capture.truncated_bytes,
+        started_at=started_at,
+        ended_at=ended_at,
+    )

@@ -1,0 +1,78 @@
+"""Who exists: people, agents and services, their groups, owners and identities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a principal is; only a person ever decides (P12)."""
+
+    PERSON = "person"
+    AGENT = "agent"
+    SERVICE = "service"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Somebody who can act. `id` is the key in hub.yaml: opaque to the hub, and what the log names."""
+
+    id: str
+    kind: Kind
+    name: str
+    email: str | None = None
+    os_user: str | None = None
+    groups: frozenset[str] = frozenset()
+    owners: frozenset[str] = frozenset()
+    timezone: str | None = None
+    prefer: tuple[str, ...] = ()
+    identities: Mapping[str, str] = field(default_factory=dict)
+    """Channel's configured name or adapter -> the identity there, as hub.yaml gives it."""
+
+
+OPERATOR = Principal(id="operator", kind=Kind.OPERATOR, name="Operator of this machine")
+"""The data directory's owner on the control socket: administers, neither requests nor decides."""
+
+HUB = Principal(id="hub", kind=Kind.SERVICE, name="Interlock")
+"""The hub itself, as the actor of what time and recovery do."""
+
+
+class Directory:
+    """Everybody of one configuration; immutable after construction."""
+
+    def __init__(self, principals: Mapping[str, Principal]) -> None:
+        self._by_id = dict(principals)
+        members: dict[str, set[str]] = {}
+        for principal in self._by_id.values():
+            for group in principal.groups:
+                members.setdefault(group, set()).add(principal.id)
+        self._members = {group: frozenset(ids) for group, ids in members.items()}
+
+    def __iter__(self) -> Iterator[Principal]:
+        return iter(self._by_id.values())
+
+    def find(self, principal_id: str) -> Principal | None:
+        """The principal of that id, or None when this configuration has none."""
+        return self._by_id.get(principal_id)
+
+    def members(self, group: str) -> frozenset[str]:
+        """Ids of everybody in `group`; empty for an unknown one (an empty group approves nothing)."""
+        return self._members.get(group, frozenset())
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """Every group that somebody is in."""
+        return frozenset(self._members)
+
+    def by_os_user(self, user: str) -> Principal | None:
+        """The one person with that `os_user`; None for none or several."""
+        found = [p for p in self._by_id.values() if p.os_user == user]
+        return found[0] if len(found) == 1 else None
+
+    def by_identity(self, channel: str, identity: str) -> Principal | None:
+        """The one principal with that identity on `channel`; None for none or several."""
+        found = [p for p in self._by_id.values() if p.identities.get(channel) == identity]
+        return found[0] if len(found) == 1 else None

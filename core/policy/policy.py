@@ -1,0 +1,43 @@
+"""What a policy says: who must agree, how strongly proved, and by when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from core.people.assurance import Assurance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """`count` people of `group`, or the one `person`. Exactly one of group and person is given."""
+
+    group: str | None = None
+    person: str | None = None
+    count: int = 1
+
+    @property
+    def label(self) -> str:
+        """How it is named to people: `2 of sre`, `ana`."""
+        return f"{self.count} of {self.group}" if self.group else str(self.person)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The rule in force for a request: the first whose `when` is true."""
+
+    name: str
+    when: str | None = None
+    """CEL over action, params, requester, channel, assurance, resources, now; None is always true."""
+    require: tuple[Requirement, ...] = ()
+    allow: bool = False
+    """True: approved at once, with nobody asked; marked wherever it is shown."""
+    distinct_people: int | None = None
+    min_assurance: Assurance = Assurance.CHAT
+    review_seconds: float = 4 * 3600.0
+    apply_seconds: float = 3600.0
+    delegation: Literal["any", "members", "none"] = "any"
+    rollback: Literal["policy", "allow"] = "policy"
+    ask: tuple[str, ...] = ()
+    canonical: str = ""
+    """Canonical JSON of the policy as configured: what the digest binds."""

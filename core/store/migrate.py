@@ -1,0 +1,61 @@
+"""Bringing a database's tables to this version's, with Alembic."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from core.errors import StoreError
+
+HEAD = "0001"
+"""The newest revision in migrations/versions; a test holds it to Alembic's own answer."""
+
+
+def url_of(target: Path | str) -> str:
+    """SQLAlchemy's URL of a SQLite file's path or of a PostgreSQL DSN."""
+    if isinstance(target, Path):
+        return f"sqlite:///{target}"
+    return target.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def is_current(target: Path | str) -> bool:
+    """Whether the tables are this version's. For SQLite this imports neither Alembic nor SQLAlchemy's engine."""
+    if isinstance(target, Path):
+        if not target.exists():
+            return False
+        db = sqlite3.connect(f"{target.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            row = db.execute("SELECT version_num FROM alembic_version").fetchone()
+        except sqlite3.Error:
+            return False
+        finally:
+            db.close()
+        return row is not None and row[0] == HEAD
+    import psycopg
+
+    try:
+        with psycopg.connect(target.replace("postgresql+psycopg://", "postgresql://", 1)) as db:
+            found = db.execute("SELECT to_regclass('alembic_version')").fetchone()
+            if found is None or found[0] is None:
+                return False
+            row = db.execute("SELECT version_num FROM alembic_version").fetchone()
+            return row is not None and row[0] == HEAD
+    except psycopg.Error as error:
+        raise StoreError(f"cannot reach PostgreSQL: {error}") from error
+
+
+def migrate(target: Path | str) -> None:
+    """Bring the tables to this version; does nothing when they are. Raises StoreError when a newer hub made them."""
+    if is_current(target):
+        return
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["url"] = url_of(target)
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise StoreError(f"cannot migrate the database: {error}; a newer Interlock may have made it") from error

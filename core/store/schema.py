@@ -1,0 +1,359 @@
+"""Every table. Times are microseconds since 1970 by the store's clock; JSON is text that we wrote ourselves."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+
+
+def _us(name: str, *, nullable: bool = True) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable)
+
+
+log = Table(
+    "log",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("entry", LargeBinary, nullable=False),
+    Column("leaf_hash", LargeBinary, nullable=False),
+    _us("ts", nullable=False),
+    Column("event", Text, nullable=False),
+    Column("actor", Text),
+    Column("subject", Text),
+    Column("channel", Text),
+    Index("log_subject", "subject", "seq"),
+)
+
+log_value = Table(
+    "log_value",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("field", Text, primary_key=True),
+    Column("salt", LargeBinary, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+)
+
+log_head = Table(
+    "log_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("origin", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    _us("ts", nullable=False),
+    Column("frontier", LargeBinary, nullable=False),
+    # The last checkpoint's size, so that news can be told from none.
+    Column("signed_size", BigInteger, nullable=False, server_default=text("0")),
+)
+
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("note", Text, nullable=False),
+    _us("at", nullable=False),
+)
+
+batch = Table("batch", metadata, Column("id", Text, primary_key=True), _us("at", nullable=False))
+
+counter = Table(
+    "counter", metadata, Column("kind", Text, primary_key=True), Column("value", BigInteger, nullable=False)
+)
+
+once = Table(
+    "once",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("sender", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("body_hash", LargeBinary, nullable=False),
+    Column("answer", Text, nullable=False),
+    _us("at", nullable=False),
+    Index("once_at", "at"),
+)
+
+config = Table(
+    "config",
+    metadata,
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("digest", Text, nullable=False),
+    _us("at", nullable=False),
+)
+
+flag = Table(
+    "flag",
+    metadata,
+    # `halted`: stop all is in force. `epoch`: the lease epoch. Small facts that guards read in a transaction.
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    _us("at", nullable=False),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("prefix", Text, primary_key=True),
+    Column("hash", LargeBinary, nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("decide", Integer, nullable=False),
+    _us("created_at", nullable=False),
+    Column("created_by", Text, nullable=False),
+    _us("revoked_at"),
+    _us("used_at"),
+    Index("api_key_principal", "principal"),
+)
+
+login_link = Table(
+    "login_link",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("principal", Text, nullable=False),
+    Column("assurance", Integer, nullable=False),
+    Column("began", Text, nullable=False),
+    _us("created_at", nullable=False),
+    _us("expires_at", nullable=False),
+    _us("used_at"),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("hash", LargeBinary, nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("assurance", Integer, nullable=False),
+    Column("began", Text, nullable=False),
+    # `browser` (cookie) or `token` (JWT access with rotating refresh).
+    Column("kind", Text, nullable=False),
+    _us("created_at", nullable=False),
+    _us("expires_at", nullable=False),
+    _us("seen_at", nullable=False),
+    _us("ended_at"),
+    # How often the refresh token has rotated: an older one presented again ends the family.
+    Column("generation", Integer, nullable=False, server_default=text("0")),
+    Index("session_hash", "hash", unique=True),
+    Index("session_principal", "principal"),
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("params", Text, nullable=False),
+    Column("reason", Text),
+    Column("requester", Text, nullable=False),
+    Column("owners", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("address", Text),
+    Column("assurance", Integer, nullable=False),
+    # The bound value, whose canonical bytes the digest covers: definition, argv, files, preview, policy.
+    Column("bound", Text),
+    Column("digest", Text),
+    Column("policy", Text, nullable=False),
+    Column("policy_json", Text, nullable=False),
+    Column("resources", Text, nullable=False),
+    Column("validation", Text, nullable=False),
+    Column("preview", Text),
+    Column("config_version", BigInteger, nullable=False),
+    Column("start", Text, nullable=False),
+    Column("hold_us", BigInteger, nullable=False),
+    Column("apply_us", BigInteger, nullable=False),
+    _us("created_at", nullable=False),
+    _us("submitted_at"),
+    _us("review_expires_at"),
+    _us("apply_expires_at"),
+    _us("hold_until"),
+    _us("apply_asked_at"),
+    _us("closed_at"),
+    Column("closed_why", Text),
+    Column("returns", Integer, nullable=False),
+    Column("run", BigInteger),
+    Column("rollback_run", BigInteger),
+    Column("retry_of", BigInteger),
+    Column("attempt", Integer, nullable=False),
+    Index("approval_state", "state", "id"),
+    Index("approval_requester", "requester", "id"),
+)
+
+revision = Table(
+    "revision",
+    metadata,
+    Column("approval", BigInteger, primary_key=True, autoincrement=False),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("params", Text, nullable=False),
+    Column("reason", Text),
+    Column("bound", Text),
+    Column("digest", Text),
+    Column("why", Text),
+    _us("at", nullable=False),
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("approval", BigInteger, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("on_behalf_of", Text),
+    Column("verdict", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("assurance", Integer, nullable=False),
+    Column("comment", Text),
+    _us("at", nullable=False),
+    UniqueConstraint("approval", "revision", "by", name="decision_once"),
+)
+
+secret = Table(
+    "secret",
+    metadata,
+    Column("approval", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+press = Table(
+    "press",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("approval", BigInteger, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("choice", Text, nullable=False),
+    Column("delivery", BigInteger),
+    _us("expires_at", nullable=False),
+    Index("press_approval", "approval"),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("approval", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("lock_id", BigInteger),
+    Column("holder", Text, nullable=False),
+    # The process group's identity for recovery, as JSON; None until it was spawned.
+    Column("process", Text),
+    Column("exit", Integer),
+    Column("why", Text),
+    Column("output", LargeBinary),
+    Column("output_dropped", BigInteger, nullable=False),
+    _us("started_at", nullable=False),
+    _us("ended_at"),
+    _us("stop_asked_at"),
+    Column("stop_by", Text),
+    UniqueConstraint("approval", "kind", name="run_once"),
+    Index("run_state", "state"),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    # `waiting`, `held`, `closed` (held by an unknown outcome), then `ended`.
+    Column("state", Text, nullable=False),
+    Column("ended", Text),
+    Column("ticket", BigInteger),
+    Column("holder", Text, nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("session", Text),
+    Column("request_key", Text),
+    Column("resources", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("class", Integer, nullable=False),
+    Column("arrival", BigInteger, nullable=False),
+    Column("purpose", Text),
+    Column("ttl_us", BigInteger, nullable=False),
+    Column("max_hold_us", BigInteger, nullable=False),
+    Column("token", BigInteger),
+    _us("queued_at"),
+    _us("wait_until"),
+    _us("asked_at"),
+    _us("acquired_at"),
+    _us("heartbeat_at"),
+    _us("expires_at"),
+    _us("renewed_noted_at"),
+    _us("ended_at"),
+    Column("approval", BigInteger),
+    Column("kind", Text, nullable=False),
+    Index("lease_expiry", "state", "expires_at"),
+    Index("lease_principal", "principal", "state"),
+    Index("lease_request", "principal", "request_key", unique=True),
+    Index("lease_ticket", "ticket", unique=True),
+)
+
+lease_resource = Table(
+    "lease_resource",
+    metadata,
+    # Rows of live leases and waiters only. A resource `repo:web/src` has a row for itself (leaf 1)
+    # and one for each ancestor (leaf 0), so that conflicts are equality look-ups.
+    Column("lease", BigInteger, primary_key=True, autoincrement=False),
+    Column("resource", Text, primary_key=True),
+    Column("leaf", Integer, nullable=False),
+    Index("lease_resource_name", "resource", "lease"),
+)
+
+shard = Table(
+    "shard",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("last_token", BigInteger, nullable=False),
+    Column("arrival", BigInteger, nullable=False),
+)
+
+fence = Table(
+    "fence", metadata, Column("resource", Text, primary_key=True), Column("last_token", BigInteger, nullable=False)
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("approval", BigInteger, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("recipient", Text),
+    # `pending`, `sent`, `dead`, `done` (final state rendered).
+    Column("state", Text, nullable=False),
+    Column("desired", BigInteger, nullable=False),
+    Column("rendered", BigInteger, nullable=False),
+    Column("reference", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("error", Text),
+    _us("due_at", nullable=False),
+    _us("created_at", nullable=False),
+    _us("updated_at"),
+    UniqueConstraint("approval", "channel", "address", name="delivery_once"),
+    Index("delivery_due", "state", "due_at"),
+)
+
+shown = Table(
+    "shown",
+    metadata,
+    # Which revision's card a channel acknowledged to a person, and since when.
+    Column("approval", BigInteger, primary_key=True, autoincrement=False),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("person", Text, primary_key=True),
+    _us("at", nullable=False),
+)

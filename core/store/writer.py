@@ -1,0 +1,249 @@
+"""The one writer: a thread that turns a queue of functions into group commits.
+
+Each batch is one transaction. Every function runs in a savepoint of its own; the log entries of all of
+them are appended together; COMMIT happens once; only then is anybody answered, refused ones too.
+
+Failure rules (DESIGN section 2):
+
+* After every function the outer transaction must still be open. If it is not, the database has rolled
+  back everything and the next savepoint would commit by itself: the batch is void, nothing in it is
+  answered, what was built in memory is dropped, and its functions run again one at a time.
+* A refusal is a value: the function's changes are undone, then `refused` appends the refusal and stores
+  the answer in the same commit.
+* A COMMIT that fails with an I/O error ends the process, because nobody can know what is on the disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from core.audit.log import Committed, LogHead
+from core.clock import SECOND
+from core.errors import Refusal, StoreError, StoreLost, Unavailable
+from core.store.engine import Engine
+from core.store.job import Job, answer_all
+from core.store.tx import Tx
+
+BATCH_FUNCTIONS = 256
+BATCH_SECONDS = 0.005
+QUEUE_LIMIT = 10_000
+_IDLE_SECONDS = 0.25
+
+logger = logging.getLogger("interlock.writer")
+
+
+class _Void(Exception):
+    """The outer transaction is gone; carries the error that ended it."""
+
+
+class Writer:
+    """Owns the writing connection and its thread."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        head: LogHead,
+        *,
+        publish: Callable[[list[Committed], list[Callable[[], object]]], object],
+        on_lost: Callable[[BaseException], object],
+    ) -> None:
+        self._engine = engine
+        self._head = head
+        self._publish = publish
+        self._on_lost = on_lost
+        self._wake = threading.Condition()
+        self._urgent: deque[Job] = deque()
+        self._normal: deque[Job] = deque()
+        self._stopping = False
+        self._failed: BaseException | None = None
+        self._alive_at = time.monotonic()
+        self.on_stall: Callable[[Tx, int], object] | None = None
+        """Called first in a batch, with the microseconds that the writer stood still (see core/leases)."""
+        self._thread = threading.Thread(target=self._work, name="interlock-writer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    @property
+    def queued(self) -> int:
+        """Functions that wait for their batch."""
+        return len(self._urgent) + len(self._normal)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the writer takes work."""
+        return self._failed is None and not self._stopping and self._thread.is_alive()
+
+    def submit(self, job: Job) -> None:
+        """Queue a job. Raises Unavailable (`overloaded`, `stopping`, `store_failed`) without queueing it."""
+        with self._wake:
+            if self._failed is not None:
+                raise Unavailable("store_failed", "the database failed; the hub is stopping")
+            if self._stopping:
+                raise Unavailable("stopping", "the hub is stopping; ask again when it is back", retry_after_seconds=5)
+            if not job.urgent and self.queued >= QUEUE_LIMIT:
+                raise Unavailable("overloaded", "the hub has too much to do; ask again shortly", retry_after_seconds=1)
+            (self._urgent if job.urgent else self._normal).append(job)
+            self._wake.notify()
+
+    def stop(self) -> None:
+        """Finish what is queued, then close the connection."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self._thread.join()
+
+    def _take(self) -> list[Job] | None:
+        """The next batch, urgent jobs first; an empty list when idle, None when the work is over."""
+        with self._wake:
+            if not self._urgent and not self._normal:
+                if self._stopping:
+                    return None
+                self._wake.wait(_IDLE_SECONDS)
+            jobs: list[Job] = []
+            for queue in (self._urgent, self._normal):
+                while queue and len(jobs) < BATCH_FUNCTIONS:
+                    jobs.append(queue.popleft())
+            return jobs
+
+    def _work(self) -> None:
+        try:
+            while (jobs := self._take()) is not None:
+                stalled_us = int((time.monotonic() - self._alive_at - 2 * _IDLE_SECONDS) * SECOND)
+                self._alive_at = time.monotonic()
+                if jobs:
+                    self._serve(jobs, max(0, stalled_us))
+                    self._alive_at = time.monotonic()
+                self._engine.rest(idle=not self.queued)
+        except BaseException as error:
+            self._fail(error)
+        finally:
+            self._engine.close()
+
+    def _fail(self, error: BaseException) -> None:
+        logger.critical("the writer ended: %s", error)
+        with self._wake:
+            self._failed = error
+            left = [*self._urgent, *self._normal]
+            self._urgent.clear()
+            self._normal.clear()
+        for job in left:
+            job.error = StoreError("the database failed; nothing of this was done")
+        answer_all(left)
+        self._on_lost(error)
+
+    def _serve(self, jobs: list[Job], stalled_us: int) -> None:
+        """Answer every job, in as few transactions as the failure rules and the time bound allow."""
+        todo = deque(jobs)
+        while todo:
+            batch = list(todo)
+            try:
+                done = self._attempt(batch, stalled_us)
+            except _Void as void:
+                logger.warning("a batch of %d was void (%s); running its functions one at a time", len(batch), void)
+                self._one_by_one(batch)
+                return
+            stalled_us = 0
+            for _ in range(done):
+                todo.popleft()
+
+    def _one_by_one(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            try:
+                self._attempt([job], 0)
+            except _Void as void:
+                job.error = _explain(void.__cause__)
+                answer_all([job])
+
+    def _attempt(self, jobs: list[Job], stalled_us: int) -> int:
+        """Run jobs in one transaction until the time bound; commit; answer those. Raises _Void when all is gone."""
+        engine = self._engine
+        done: list[Job] = []
+        try:
+            tx = Tx(engine, engine.begin(sorted({lock for job in jobs for lock in job.locks})))
+            if stalled_us and self.on_stall is not None:
+                self.on_stall(tx, stalled_us)
+            deadline = time.perf_counter() + BATCH_SECONDS
+            room = engine.has_room()
+            for job in jobs:
+                self._run(tx, job, room)
+                done.append(job)
+                if time.perf_counter() > deadline:
+                    break
+            engine.lock_log()
+            candidate = self._head.append(engine, tx.drafts, tx.now_us) if tx.drafts else None
+            engine.commit()
+        except StoreLost:
+            raise
+        except Exception as error:
+            engine.rollback()
+            raise _Void(str(error)) from error
+        if candidate is not None:
+            self._head.replace(candidate)
+        answer_all(done)
+        self._publish(candidate.committed if candidate is not None else [], tx.callbacks)
+        return len(done)
+
+    def _run(self, tx: Tx, job: Job, room: bool) -> None:
+        """Run one job in its savepoint, leaving its result or its error in the job."""
+        engine = self._engine
+        mark = tx.mark()
+        job.result = job.error = None
+        engine.savepoint()
+        try:
+            if not room and not job.urgent:
+                raise Unavailable("disk_reserve", "the hub's disk is almost full; free space there, then ask again")
+            job.result = job.fn(tx, *job.args)
+        except Refusal as refusal:
+            self._check_open(refusal)
+            engine.undo()
+            tx.rewind(mark)
+            self._refuse(tx, job, refusal)
+        except Exception as error:
+            self._check_open(error)
+            engine.undo()
+            tx.rewind(mark)
+            job.error = _explain(error)
+        else:
+            self._check_open(None)
+            engine.release()
+
+    def _refuse(self, tx: Tx, job: Job, refusal: Refusal) -> None:
+        if job.refused is None:
+            job.error = refusal
+            return
+        mark = tx.mark()
+        self._engine.savepoint()
+        try:
+            job.result = job.refused(tx, refusal)
+        except Exception as error:
+            self._check_open(error)
+            self._engine.undo()
+            tx.rewind(mark)
+            job.error = error if isinstance(error, Refusal) else _explain(error)
+        else:
+            self._check_open(None)
+            self._engine.release()
+
+    def _check_open(self, error: BaseException | None) -> None:
+        if not self._engine.is_open():
+            raise _Void("the transaction was lost") from error
+
+
+def _explain(error: BaseException | None) -> BaseException:
+    """The error that a caller gets for what was no refusal: a bug keeps its type, a database error becomes StoreError."""
+    if error is None:
+        return StoreError("the database lost the transaction; nothing of this was done")
+    if type(error).__module__.partition(".")[0] in ("sqlite3", "psycopg"):
+        if "full" in str(error).lower():
+            return Unavailable("disk_full", "the hub's disk is full; nothing of this was done")
+        if "readonly" in str(error).lower().replace("-", ""):
+            return Unavailable("read_only", "the hub's database is read-only; nothing of this was done")
+        return StoreError(f"the database failed: {error}")
+    return error
+
+

@@ -1,0 +1,81 @@
+"""The configuration in force, as one immutable value that every decision can name by version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.apply.action import Action
+from core.people.directory import Directory
+from core.people.rights import Rights
+from core.policy.policy import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much anybody may ask: a token bucket per principal, and budgets for agents."""
+
+    commands_per_second: float = 20.0
+    burst: int = 60
+    agents_open: int = 20
+    agents_per_hour: int = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """An inbound webhook: how its sender proves itself, whom it acts as, and what it asks for."""
+
+    name: str
+    verify: str
+    """`standard-webhooks`, `github` or `bearer`."""
+    principal: str
+    secrets: tuple[str, ...] = ()
+    """Resolved shared secrets, two while one rotates; never logged. Empty for bearer."""
+    action: str | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    """Parameter -> CEL expression over `body` and `headers`."""
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One configured channel: which adapter serves it and with which settings."""
+
+    name: str
+    adapter: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """As configured, secrets resolved; never logged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """How long what may be forgotten is kept, in seconds. The log is never pruned."""
+
+    output_seconds: float = 90 * 86_400.0
+    mail_seconds: float = 30 * 86_400.0
+    sessions_seconds: float = 30 * 86_400.0
+    once_seconds: float = 30 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """One configuration. `version` is 0 until the hub has published it; `digest` names its content (hex SHA-256)."""
+
+    version: int = 0
+    digest: str
+    root: Path
+    """hub.yaml's folder: relative paths of commands and files resolve against it."""
+    public_url: str
+    timezone: str = "UTC"
+    trusted_proxies: tuple[str, ...] = ()
+    people: Directory
+    rights: Rights
+    limits: Limits = Limits()
+    actions: Mapping[str, Action] = field(default_factory=dict)
+    policies: tuple[Policy, ...] = ()
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+    hooks: Mapping[str, Hook] = field(default_factory=dict)
+    anchors: tuple[str, ...] = ()
+    keep: Keep = Keep()

@@ -1,0 +1,209 @@
+"""What an adapter and the hub say to each other. Everything here is a frozen value that grows by fields with defaults.
+
+An adapter is three files: `parse.py` (pure: bytes in, Inbound out), `render.py` (pure: Card in, the channel's
+own form out) and `adapter.py` (the wire). It proves who sent a message and hands over what it read; the hub
+decides who that is, whether they may, and what happens. Ours register through the entry-point group
+`interlock.adapters`, exactly as a stranger's would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from starlette.routing import BaseRoute
+
+from core.clock import Clock
+from core.people.assurance import Assurance
+from core.world import Channel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who the channel proved. Exactly one of the two is given.
+
+    `identity` is the channel's own name for the account (`T0123/U024BE7LH`), which the hub maps to one
+    principal; `principal` stands where the proof itself names one (a key, a session, a hook's `as`).
+    """
+
+    identity: str | None = None
+    principal: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbound:
+    """One message that an adapter proved and read. Exactly one of text, press and command is given."""
+
+    channel: str
+    sender: Sender
+    assurance: Assurance
+    message_id: str | None = None
+    """The platform's id of this message: the once-key. None where the platform has none."""
+    body_hash: bytes = b""
+    """SHA-256 of the body as received; another body under the same id is refused (422)."""
+    answer_to: str | None = None
+    """Opaque to the hub; comes back in `Adapter.post`."""
+    said_at_us: int | None = None
+    """The platform's own time of the message, where it gives one."""
+    text: str | None = None
+    press: str | None = None
+    """The opaque press token of a button."""
+    command: Command | None = None
+    comment: str | None = None
+    """Text that came with a press."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A verb and its arguments, the same whatever the channel. The verb's model validates the arguments."""
+
+    verb: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """A press of one choice. `token` is opaque and is None on a card without live buttons."""
+
+    label: str
+    choice: str
+    """`approve`, `reject`, `request-changes`, `stop`, `apply`, `rollback`."""
+    token: str | None
+    style: Literal["primary", "danger", "plain"] = "plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One labelled line of a card. `code` is shown in a fixed-width font, exactly and escaped."""
+
+    label: str
+    value: str
+    code: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A channel-neutral picture of one approval: adapters render it, nobody decides by it."""
+
+    approval: str
+    version: int
+    digest: str | None
+    state: str
+    title: str
+    summary: str
+    """One plain sentence: what is asked, or what happened."""
+    fields: tuple[Field, ...] = ()
+    claim: str | None = None
+    """The requester's own words, always shown as a claim, apart from what is bound."""
+    preview: str | None = None
+    footer: str = ""
+    """`1 of 2 of sre, approved by Bo Lind in slack`."""
+    url: str | None = None
+    expires_at: str | None = None
+    buttons: tuple[Button, ...] = ()
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The one answer to an Inbound. `approval` is the Approval as CONTRACT gives it."""
+
+    ok: bool
+    text: str
+    code: str | None = None
+    card: Card | None = None
+    approval: Mapping[str, Any] | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """What a structured caller gets beside the text (a lease, a list); never shown to chat."""
+    repeated: bool = False
+    """True when this is the first answer given again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """One copy of a card that a channel shall show."""
+
+    address: str
+    card: Card
+    event: str
+    """The event that made this necessary, for channels that say it (`approval:requested`)."""
+    approval: Mapping[str, Any]
+    recipient: str | None = None
+    """The principal whom this copy is for, where it is for one."""
+
+
+class DeliveryFailed(Exception):
+    """A copy could not be posted. `permanent` ends the attempts; `retry_after_seconds` is the channel's own wish."""
+
+    def __init__(
+        self, message: str, *, permanent: bool = False, retry_after_seconds: float | None = None, throttled: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+        self.retry_after_seconds = retry_after_seconds
+        self.throttled = throttled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Powers:
+    """What a channel can do; the hub degrades for those that cannot."""
+
+    buttons: bool = True
+    edit: bool = True
+    addresses_people: bool = False
+    """Whether `address_of` can find one person."""
+
+
+class Hub(Protocol):
+    """What an adapter may ask of the hub."""
+
+    async def handle(self, inbound: Inbound) -> Reply:
+        """The answer to a proved message; a refusal is an answer too. Raises only when the database failed."""
+        ...
+
+    def unproven(self, channel: str, code: str) -> None:
+        """Count a message whose sender proved nothing; it leaves no trace but the count."""
+        ...
+
+    @property
+    def public_url(self) -> str: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+
+class Adapter(Protocol):
+    """One configured channel at work."""
+
+    powers: Powers
+
+    def routes(self) -> list[BaseRoute]:
+        """HTTP and WebSocket routes that this channel serves; [] for none."""
+        ...
+
+    def run(self) -> AbstractAsyncContextManager[None]:
+        """Connections and background work live inside this context."""
+        ...
+
+    async def post(self, post: Post) -> str:
+        """Show a new copy; the reference by which it can be updated. Raises DeliveryFailed."""
+        ...
+
+    async def update(self, reference: str, post: Post) -> str:
+        """Make an existing copy show `post`; the reference from now on. Raises DeliveryFailed."""
+        ...
+
+    def address_of(self, identities: Mapping[str, str], email: str | None) -> str | None:
+        """Where one person is reached on this channel, or None."""
+        ...
+
+    async def check(self) -> list[str]:
+        """What `doctor` should tell about this channel: one plain line a problem, with its remedy; [] when well."""
+        ...
+
+
+AdapterFactory = Callable[[Channel, Hub], Adapter]
+"""The entry point `interlock.adapters` names one of these: it makes the adapter of a configured channel."""
+
