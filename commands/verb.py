@@ -75,6 +75,11 @@ class Outcome:
 class Desk(Protocol):
     """What a verb's `prepare` may use: reads and slow work, outside any transaction."""
 
+    @property
+    def now_us(self) -> int:
+        """The hub's time; guards use the store's, in the transaction."""
+        ...
+
     async def read(self, fn: Callable[[Reader], Any]) -> Any: ...
 
     def secret(self, context: str, value: str) -> bytes:
@@ -103,10 +108,14 @@ class Verb:
     """Argument names in typing order; the last may take the rest (`rest`)."""
     rest: str | None = None
     """The argument that takes all remaining words as a list."""
+    keyed: str | None = None
+    """The argument that collects `key=value` words as a mapping."""
     because: str | None = None
     """The argument that `because …` fills."""
     clauses: Mapping[str, str] = field(default_factory=dict)
     """Keyword -> argument, for `for 30m`, `to @bo`, `until friday`."""
+    once: bool = True
+    """False for a verb whose answer may hold a secret: it is stored under no once-key."""
     urgent: bool = False
     """Decisions, stops, heartbeats, releases: first in the writer's queue, never limited by the reserve."""
     unlimited: bool = False

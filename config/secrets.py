@@ -32,9 +32,10 @@ class Secrets:
         A file's last line break is left out, and a relative path begins at hub.yaml's folder.
         Raises Unavailable (`missing_secret`) naming the reference, for one that leads to nothing.
         """
-        return _REFERENCE.sub(lambda found: self._one(found[1], found[2]), text)
+        return _REFERENCE.sub(lambda found: self.lookup(found[1], found[2]), text)
 
-    def _one(self, kind: str, name: str) -> str:
+    def lookup(self, kind: str, name: str) -> str:
+        """The secret that `kind` (`env` or `file`) has under `name`; never an empty one. Raises as `resolve` does."""
         value = self._environ.get(name, "") if kind == "env" else self._file(name)
         if value:
             return value

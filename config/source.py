@@ -31,8 +31,8 @@ _MERGED = frozenset({"people", "agents", "services", "rights", "actions", "chann
 """Sections whose entries may be spread over several files. Others stand in one, because their order or whole counts."""
 
 
-_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
-_FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
+_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,14})")
+_FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,14})\.[0-9]{1,18}")
 
 
 class _Loader(yaml.SafeLoader):

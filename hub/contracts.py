@@ -8,16 +8,16 @@ decides who that is, whether they may, and what happens. Ours register through t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from starlette.routing import BaseRoute
 
 from core.clock import Clock
 from core.people.assurance import Assurance
-from core.world import Channel
+from core.world import Channel, Hook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,21 @@ class Inbound:
     command: Command | None = None
     comment: str | None = None
     """Text that came with a press."""
+    may_decide: bool = True
+    """False where the proof is a key that was made with `--no-decide`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Somebody who proved who they are on a connection that lasts, or in a browser."""
+
+    principal: str
+    name: str
+    kind: str
+    assurance: Assurance
+    may_decide: bool = True
+    proof: str = ""
+    """Which proof it was, opaque to the channel; `Hub.valid` says whether it still stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +119,14 @@ class Card:
     expires_at: str | None = None
     buttons: tuple[Button, ...] = ()
     final: bool = False
+    requester: str = ""
+    """The requester's name."""
+    risk: Literal["low", "medium", "high"] = "medium"
+    """How careful the policy is: `low` asks nobody, `medium` one person, `high` several."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The card as JSON has it: every member, tuples as lists."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +143,35 @@ class Reply:
     repeated: bool = False
     """True when this is the first answer given again."""
 
+    def as_json(self) -> dict[str, Any]:
+        """The answer as CONTRACT has it: `ok`, `text`, and what else there is."""
+        answer: dict[str, Any] = {"ok": self.ok, "text": self.text}
+        if self.code is not None:
+            answer["code"] = self.code
+        if self.card is not None:
+            answer["card"] = self.card.as_json()
+        if self.approval is not None:
+            answer["approval"] = self.approval
+        if self.data:
+            answer["data"] = self.data
+        if self.repeated:
+            answer["repeated"] = True
+        return answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """One entry of the log, as somebody may see it who follows the hub."""
+
+    seq: int
+    ts: str
+    """RFC 3339 in UTC."""
+    event: str
+    actor: str | None
+    subject: str | None
+    details: Mapping[str, Any]
+    """Facts and private values together."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
@@ -132,13 +184,22 @@ class Post:
     approval: Mapping[str, Any]
     recipient: str | None = None
     """The principal whom this copy is for, where it is for one."""
+    key: str = ""
+    """The same whenever this version of this copy is tried again, and never otherwise: a message id."""
+    audience: frozenset[str] | None = None
+    """Ids of the principals who may see it, where the action is not for everybody known."""
 
 
 class DeliveryFailed(Exception):
     """A copy could not be posted. `permanent` ends the attempts; `retry_after_seconds` is the channel's own wish."""
 
     def __init__(
-        self, message: str, *, permanent: bool = False, retry_after_seconds: float | None = None, throttled: bool = False
+        self,
+        message: str,
+        *,
+        permanent: bool = False,
+        retry_after_seconds: float | None = None,
+        throttled: bool = False,
     ) -> None:
         super().__init__(message)
         self.permanent = permanent
@@ -154,6 +215,8 @@ class Powers:
     edit: bool = True
     addresses_people: bool = False
     """Whether `address_of` can find one person."""
+    address: str | None = None
+    """Where a copy goes when `ask` names the channel alone; None asks each eligible person there."""
 
 
 class Hub(Protocol):
@@ -163,8 +226,52 @@ class Hub(Protocol):
         """The answer to a proved message; a refusal is an answer too. Raises only when the database failed."""
         ...
 
+    async def refuse(self, inbound: Inbound, code: str, message: str) -> Reply:
+        """Record that the message of a proved sender could not be read (`hook:refused`); the answer to give."""
+        ...
+
     def unproven(self, channel: str, code: str) -> None:
         """Count a message whose sender proved nothing; it leaves no trace but the count."""
+        ...
+
+    async def authenticate(self, headers: Mapping[str, str]) -> Caller | None:
+        """Who sends these request headers (lower-case names), by session cookie or bearer; None when nobody proved it.
+
+        The channel itself refuses a foreign Origin before it asks.
+        """
+        ...
+
+    def valid(self, caller: Caller) -> bool:
+        """Whether the proof of `caller` still stands; cheap enough to ask for every frame."""
+        ...
+
+    def nonce(self, caller: Caller, purpose: str) -> str:
+        """An unguessable text that is always the same for this proof and purpose: what a form carries against CSRF."""
+        ...
+
+    def hook(self, name: str) -> Hook | None:
+        """The inbound hook of that name in the configuration in force."""
+        ...
+
+    def follow(
+        self, caller: Caller, *, after: int | None, events: Collection[str] = ()
+    ) -> AsyncIterator[News]:
+        """Every entry that `caller` may see after seq `after` (None: from now on), then each new one as it commits.
+
+        Waits for ever; a reader too slow for the hub's bound gets Unavailable (`too_slow`) raised.
+        """
+        ...
+
+    async def cards(self, caller: Caller) -> list[Reply]:
+        """The open approvals that `caller` may see and the latest closed ones, oldest first, as `show` answers them."""
+        ...
+
+    async def card(self, caller: Caller, approval: str) -> Reply:
+        """One approval (`A142`) as `show` answers it; `not_found` for one that `caller` may not see."""
+        ...
+
+    def showed(self, approval: str, revision: int, people: Collection[str]) -> None:
+        """Note that a card of that revision reached these principals: their typed decisions may rest on it."""
         ...
 
     @property
@@ -195,7 +302,9 @@ class Adapter(Protocol):
         """Make an existing copy show `post`; the reference from now on. Raises DeliveryFailed."""
         ...
 
-    def address_of(self, identities: Mapping[str, str], email: str | None) -> str | None:
+    def address_of(
+        self, identities: Mapping[str, str], email: str | None
+    ) -> str | None:
         """Where one person is reached on this channel, or None."""
         ...
 
@@ -204,6 +313,19 @@ class Adapter(Protocol):
         ...
 
 
+@runtime_checkable
+class Live(Protocol):
+    """What a channel adds whose copies exist only while somebody looks: it has no outbox, and gets the present picture."""
+
+    @property
+    def watched(self) -> bool:
+        """Whether anybody looks now; nothing is drawn for nobody."""
+        ...
+
+    def picture(self, post: Post) -> None:
+        """Show `post` to everybody who looks and may see it, in place of what they saw of that approval."""
+        ...
+
+
 AdapterFactory = Callable[[Channel, Hub], Adapter]
 """The entry point `interlock.adapters` names one of these: it makes the adapter of a configured channel."""
-

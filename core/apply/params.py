@@ -85,6 +85,11 @@ def check_value(param: Param, value: Any) -> Value:
     return typed
 
 
+def plain_number(number: float) -> str:
+    """The exact decimal text of a float as it is written: `0.5`, `1000`."""
+    return _plain(Decimal(repr(number)))
+
+
 def _typed(param: Param, value: Any) -> Value:
     match param.type:
         case "string":

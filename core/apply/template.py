@@ -17,13 +17,13 @@ from core.errors import Invalid
 from core.text import refuse_invisible
 
 _TOKEN = re.compile(
-    r"(?P<reference>\$\{(?:env|file):[^{}]+\})|(?P<open>\{\{)|(?P<close>\}\})"
+    r"(?P<reference>\$\{(?P<kind>env|file):(?P<what>[^{}]+)\})|(?P<open>\{\{)|(?P<close>\}\})"
     r"|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<stray>[{}])"
 )
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
-Resolve = Callable[[str], str]
-"""A reference as written (`${env:NAME}`) -> its secret."""
+Resolve = Callable[[str, str], str]
+"""(`env` or `file`, name) -> the secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +110,7 @@ def _fill(
         if token["stray"]:
             raise _stray(template)
         if token["reference"]:
-            return resolve(token["reference"]) if resolve else token["reference"]
+            return resolve(token["kind"], token["what"]) if resolve else token["reference"]
         if token["name"]:
             value = values.get(token["name"])
             if value is None:

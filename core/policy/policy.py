@@ -23,6 +23,15 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Escalation:
+    """Whom to ask as well when nobody has decided for a while; it adds no seat."""
+
+    after_seconds: float
+    to: str
+    """A group or a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """The rule in force for a request: the first whose `when` is true."""
 
@@ -38,6 +47,7 @@ class Policy:
     apply_seconds: float = 3600.0
     delegation: Literal["any", "members", "none"] = "any"
     rollback: Literal["policy", "allow"] = "policy"
+    escalate: tuple[Escalation, ...] = ()
     ask: tuple[str, ...] = ()
     canonical: str = ""
     """Canonical JSON of the policy as configured: what the digest binds."""

@@ -266,21 +266,27 @@ run = Table(
     Index("run_state", "state"),
 )
 
+_LeaseId = BigInteger().with_variant(Integer, "sqlite")
+"""A rowid on SQLite, where BIGINT would cost a second index."""
+
 lease = Table(
     "lease",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
-    # `waiting`, `held`, `closed` (held by an unknown outcome), then `ended`.
+    Column("id", _LeaseId, primary_key=True, autoincrement=False),
+    # `waiting`, `held`, `closed` (kept from everybody by an unknown outcome), then `ended`.
     Column("state", Text, nullable=False),
+    # How it ended: `released`, `reclaimed`, `broken`; of a waiter: `cancelled`, `expired`, `refused`.
     Column("ended", Text),
     Column("ticket", BigInteger),
     Column("holder", Text, nullable=False),
     Column("principal", Text, nullable=False),
     Column("session", Text),
     Column("request_key", Text),
+    Column("channel", Text),
     Column("resources", Text, nullable=False),
     Column("mode", Text, nullable=False),
-    Column("class", Integer, nullable=False),
+    # The rank is (class, arrival); lower is better. `class` alone is a keyword in too many languages.
+    Column("rank_class", Integer, nullable=False),
     Column("arrival", BigInteger, nullable=False),
     Column("purpose", Text),
     Column("ttl_us", BigInteger, nullable=False),
@@ -288,18 +294,34 @@ lease = Table(
     Column("token", BigInteger),
     _us("queued_at"),
     _us("wait_until"),
-    _us("asked_at"),
     _us("acquired_at"),
     _us("heartbeat_at"),
+    # When it lapses unless somebody speaks for it: a holder by heartbeat, a waiter by asking. None while closed.
     _us("expires_at"),
     _us("renewed_noted_at"),
     _us("ended_at"),
+    # Why a waiter was refused, as JSON: the cycle that it would have closed.
+    Column("cycle", Text),
     Column("approval", BigInteger),
+    # `lease`, `lock` (by command, without heartbeats) or `run`.
     Column("kind", Text, nullable=False),
     Index("lease_expiry", "state", "expires_at"),
     Index("lease_principal", "principal", "state"),
-    Index("lease_request", "principal", "request_key", unique=True),
-    Index("lease_ticket", "ticket", unique=True),
+    Index(
+        "lease_request",
+        "principal",
+        "request_key",
+        unique=True,
+        sqlite_where=text("request_key IS NOT NULL"),
+        postgresql_where=text("request_key IS NOT NULL"),
+    ),
+    Index(
+        "lease_ticket",
+        "ticket",
+        unique=True,
+        sqlite_where=text("ticket IS NOT NULL"),
+        postgresql_where=text("ticket IS NOT NULL"),
+    ),
 )
 
 lease_resource = Table(
@@ -307,10 +329,11 @@ lease_resource = Table(
     metadata,
     # Rows of live leases and waiters only. A resource `repo:web/src` has a row for itself (leaf 1)
     # and one for each ancestor (leaf 0), so that conflicts are equality look-ups.
-    Column("lease", BigInteger, primary_key=True, autoincrement=False),
     Column("resource", Text, primary_key=True),
+    Column("lease", BigInteger, primary_key=True, autoincrement=False),
     Column("leaf", Integer, nullable=False),
-    Index("lease_resource_name", "resource", "lease"),
+    Index("lease_resource_lease", "lease"),
+    sqlite_with_rowid=False,
 )
 
 shard = Table(

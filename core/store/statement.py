@@ -5,13 +5,36 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql.base import PGCompiler
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.ddl import DDLElement
+
+
+class _Constants(SQLCompiler):
+    """Writes a value that the construct itself carries into the text; only named values are left to bind."""
+
+    def visit_bindparam(self, bindparam: Any, *args: Any, **kw: Any) -> Any:
+        if bindparam.value is not None and not bindparam.required:
+            kw["literal_binds"] = True
+        return super().visit_bindparam(bindparam, *args, **kw)  # type: ignore[no-untyped-call]
+
+
+class _Sqlite(_Constants, SQLiteCompiler):
+    pass
+
+
+class _Postgres(_Constants, PGCompiler):
+    pass
+
 
 _DIALECTS: dict[str, Any] = {
     "sqlite": sqlite.dialect(paramstyle="named"),
-    "postgresql": postgresql.dialect(paramstyle="pyformat"),
+    "postgresql": postgresql.dialect(paramstyle="pyformat"),  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 }
+_DIALECTS["sqlite"].statement_compiler = _Sqlite
+_DIALECTS["postgresql"].statement_compiler = _Postgres
 
 
 class Statement:

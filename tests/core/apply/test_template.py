@@ -51,10 +51,10 @@ def test_references_to_secrets_stay_as_written() -> None:
 def test_a_value_that_looks_like_a_reference_is_not_resolved() -> None:
     spec = HttpSpec(url="https://example.com/", headers={"X": "${env:TOKEN} {a}"}, body={"a": "{a}", "t": "${env:TOKEN}"})
 
-    call = render_http(spec, {"a": "${env:OTHER}"}, resolve=lambda reference: f"<{reference[6:-1]}>")
+    call = render_http(spec, {"a": "${env:OTHER}"}, resolve=lambda kind, name: f"<{kind} {name}>")
 
-    assert call.headers == {"X": "<TOKEN> ${env:OTHER}"}
-    assert call.body == {"a": "${env:OTHER}", "t": "<TOKEN>"}
+    assert call.headers == {"X": "<env TOKEN> ${env:OTHER}"}
+    assert call.body == {"a": "${env:OTHER}", "t": "<env TOKEN>"}
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))

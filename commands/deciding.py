@@ -1,0 +1,120 @@
+"""Verbs of those who decide: approve, reject, request-changes, resolve."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from commands.requesting import checked_reason, own
+from commands.verb import Args, Call, Outcome, Permission, Verb
+from core import ids
+from core.approvals.decide import decide
+from core.approvals.decision import Verdict
+from core.approvals.finish import resolve
+from core.approvals.run import find_run
+from core.approvals.shown import shown_digest
+from core.approvals.states import State
+from core.errors import Conflict, Invalid
+from core.store.tx import Tx
+
+_DONE = {"approve": "approved", "reject": "rejected", "request-changes": "sent back for changes"}
+
+
+class DecideArgs(Args):
+    """Which approvals, which revision of them, and why."""
+
+    ids: Annotated[list[str], Field(min_length=1, max_length=50)]
+    digest: str | None = None
+    comment: str | None = Field(default=None, max_length=4096)
+
+
+class ResolveArgs(Args):
+    """Which approval, how its run ended, and how you know."""
+
+    id: str
+    outcome: Literal["completed", "failed"]
+    reason: str = Field(min_length=1, max_length=4096)
+
+
+def _decide(tx: Tx, call: Call, args: DecideArgs, prepared: None, *, verdict: Verdict) -> Outcome:
+    comment = checked_reason(args.comment)
+    if args.digest is not None and len(args.ids) > 1:
+        raise Invalid("usage", "a digest belongs to one approval; decide on one at a time, or use the batch")
+    lines: list[str] = []
+    for name in args.ids:
+        approval = own(tx, call, name)
+        digest = args.digest
+        if digest is None:
+            digest = shown_digest(tx, approval, call.principal.id, call.said_at_us)
+        decided = decide(
+            tx,
+            call.world,
+            approval,
+            verdict=verdict,
+            by=call.principal,
+            digest=digest,
+            channel=call.channel,
+            assurance=call.assurance,
+            comment=comment,
+        )
+        lines.append(_words(approval.name, verdict, decided.state, decided.first))
+    return Outcome(text="\n".join(lines), approval=ids.parse("A", args.ids[0]), record=False)
+
+
+def _words(name: str, verdict: Verdict, state: State, first: bool) -> str:
+    if not first:
+        return f"{name}: you had {_DONE[verdict]} it already"
+    if verdict == "approve" and state is State.REVIEWING:
+        return f"{name}: your approval counts; others are still needed"
+    return f"{name}: {_DONE[verdict]}"
+
+
+def _resolve(tx: Tx, call: Call, args: ResolveArgs, prepared: None) -> Outcome:
+    approval = own(tx, call, args.id)
+    if approval.run is None:
+        raise Conflict("wrong_state", f"{approval.name} never ran")
+    reason = checked_reason(args.reason)
+    resolve(
+        tx,
+        approval,
+        find_run(tx, approval.run),
+        by=call.principal,
+        channel=call.channel,
+        outcome=args.outcome,
+        reason=reason or "",
+    )
+    return Outcome(text=f"{approval.name}: resolved as {args.outcome}", approval=approval.id)
+
+
+def _verb(name: Verdict, summary: str) -> Verb:
+    return Verb(
+        name=name,
+        args=DecideArgs,
+        run=partial(_decide, verdict=name),
+        permission=Permission.DECIDE,
+        rest="ids",
+        because="comment",
+        urgent=True,
+        usage=f"{name} <ids…> [because <reason>]",
+        summary=summary,
+    )
+
+
+VERBS = (
+    _verb("approve", "Agree to what the card shows."),
+    _verb("reject", "Refuse it; nothing runs."),
+    _verb("request-changes", "Send it back to who asked."),
+    Verb(
+        name="resolve",
+        args=ResolveArgs,
+        run=_resolve,
+        permission=Permission.RESOLVE,
+        positional=("id", "outcome"),
+        because="reason",
+        urgent=True,
+        usage="resolve <id> completed|failed because <reason>",
+        summary="Say how a run ended that nobody saw end.",
+    ),
+)

@@ -1,0 +1,205 @@
+"""The world that a valid hub.yaml describes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from config import action_schema, policy_schema, schema
+from config.scalars import per_second
+from config.secrets import Secrets
+from core.apply.action import Action, CommandSpec, HttpSpec, Operation, Preview
+from core.apply.params import plain_number
+from core.audit.canonical import canonical
+from core.people.assurance import Assurance
+from core.people.directory import Directory, Kind, Principal
+from core.people.rights import Rights
+from core.policy.policy import Escalation, Policy, Requirement
+from core.world import Channel, Hook, Keep, Limits, World
+
+
+def build(hub: schema.Hub, root: Path, secrets: Secrets) -> World:
+    """The world of `hub`. Raises Unavailable (`missing_secret`) for a channel, hook or anchor whose secret is missing."""
+    return World(
+        digest=digest(hub),
+        root=root,
+        public_url=hub.public_url or "",
+        timezone=hub.timezone,
+        trusted_proxies=tuple(hub.trusted_proxies),
+        people=directory(hub),
+        rights=Rights({right: frozenset(groups) for right, groups in hub.rights.items()}),
+        limits=Limits(
+            commands_per_second=per_second(hub.limits.commands),
+            burst=hub.limits.burst,
+            agents_open=hub.limits.agents.open,
+            agents_per_hour=hub.limits.agents.per_hour,
+        ),
+        actions={name: action(name, each) for name, each in hub.actions.items()},
+        policies=tuple(policy(each) for each in hub.policies),
+        channels={name: _channel(name, each, secrets) for name, each in hub.channels.items()},
+        hooks={name: _hook(name, each, secrets) for name, each in hub.hooks.items()},
+        anchors=tuple(secrets.resolve(each) for each in hub.audit.anchors or ()),
+        keep=Keep(
+            output_seconds=hub.keep.output / 1000,
+            mail_seconds=hub.keep.mail / 1000,
+            sessions_seconds=hub.keep.sessions / 1000,
+        ),
+    )
+
+
+def digest(hub: schema.Hub) -> str:
+    """Hex SHA-256 of what the configuration says, secrets by reference; how and where it is written does not matter."""
+    content = _plain(hub.model_dump(by_alias=True, exclude_defaults=True, exclude={"include"}))
+    content["actions"] = {name: action_canonical(name, each) for name, each in hub.actions.items()}
+    return hashlib.sha256(canonical(content)).hexdigest()
+
+
+def directory(hub: schema.Hub) -> Directory:
+    """Everybody in it."""
+    everybody = {name: _person(name, each) for name, each in hub.people.items()}
+    for name, agent in hub.agents.items():
+        everybody[name] = Principal(
+            id=name,
+            kind=Kind.AGENT,
+            name=agent.name or name,
+            groups=frozenset(agent.groups),
+            owners=frozenset({agent.owner}),
+        )
+    for name, service in hub.services.items():
+        everybody[name] = Principal(
+            id=name,
+            kind=Kind.SERVICE,
+            name=service.name or name,
+            groups=frozenset(service.groups),
+            owners=frozenset(service.owners),
+        )
+    return Directory(everybody)
+
+
+def action(name: str, given: action_schema.Action) -> Action:
+    """The action as the engine runs it."""
+    preview = given.preview
+    return Action(
+        name=name,
+        title=given.title,
+        description=given.description,
+        params=tuple(param.declared(each) for each, param in given.params.items()),
+        resources=tuple(given.resources),
+        files=tuple(given.files),
+        validate=tuple(_operation(each) for each in given.validation),
+        preview=Preview(operation=_operation(preview), compare=preview.compare) if preview else None,
+        apply=_operation(given.apply),
+        rollback=_operation(given.rollback) if given.rollback else None,
+        start=given.start,
+        visible_to=frozenset(given.visible_to),
+        retry_safe=given.retry_safe,
+        hold_seconds=(given.hold or 0) / 1000,
+        on_unknown=given.on_unknown,
+        canonical=action_canonical(name, given),
+    )
+
+
+def action_canonical(name: str, given: action_schema.Action) -> str:
+    """The definition as canonical JSON: what differs from the defaults, parameters in their order, secrets by reference."""
+    content = _dump(given)
+    content["params"] = [{"name": each, **_dump(param)} for each, param in given.params.items()]
+    return canonical({"name": name, **content}).decode()
+
+
+def policy(given: policy_schema.Policy) -> Policy:
+    """The policy as the engine counts it."""
+    return Policy(
+        name=given.name,
+        when=given.when,
+        require=tuple(Requirement(group=each.group, person=each.person, count=each.count) for each in given.require),
+        allow=given.allow,
+        distinct_people=given.distinct_people,
+        min_assurance=Assurance.parse(given.min_assurance),
+        review_seconds=given.review_expires / 1000,
+        apply_seconds=given.apply_expires / 1000,
+        delegation=given.delegation,
+        rollback=given.rollback,
+        escalate=tuple(Escalation(after_seconds=each.after / 1000, to=each.to) for each in given.escalate),
+        ask=tuple(given.ask),
+        canonical=canonical(_dump(given)).decode(),
+    )
+
+
+def _person(name: str, person: schema.Person) -> Principal:
+    identities = dict(person.identities)
+    if person.slack:
+        identities["slack"] = person.slack
+    return Principal(
+        id=name,
+        kind=Kind.PERSON,
+        name=person.name,
+        email=person.email,
+        os_user=person.os_user,
+        groups=frozenset(person.groups),
+        timezone=person.timezone,
+        prefer=tuple(person.prefer),
+        identities=identities,
+    )
+
+
+def _operation(given: action_schema.Operation) -> Operation:
+    http = given.http
+    if http is not None:
+        return HttpSpec(
+            method=http.method,
+            url=http.url,
+            headers=dict(http.headers),
+            body=_plain(http.body),
+            timeout_seconds=(given.timeout or 60_000) / 1000,
+            allow_private=http.allow_private,
+        )
+    return CommandSpec(
+        argv=tuple(given.command or ()),
+        timeout_seconds=(given.timeout or 300_000) / 1000,
+        env=dict(given.env),
+        secrets=given.secrets,
+        run_as=given.run_as,
+        cwd=given.cwd,
+    )
+
+
+def _channel(name: str, given: schema.Channel, secrets: Secrets) -> Channel:
+    return Channel(name=name, adapter=given.adapter, settings=_resolved(given.model_extra or {}, secrets))
+
+
+def _hook(name: str, given: schema.Hook, secrets: Secrets) -> Hook:
+    return Hook(
+        name=name,
+        verify=given.verify,
+        principal=given.principal,
+        secrets=tuple(secrets.resolve(each) for each in given.secret),
+        action=given.action,
+        params=dict(given.params),
+        reason=given.reason,
+    )
+
+
+def _resolved(value: Any, secrets: Secrets) -> Any:
+    if isinstance(value, str):
+        return secrets.resolve(value)
+    if isinstance(value, Mapping):
+        return {key: _resolved(each, secrets) for key, each in value.items()}
+    return [_resolved(each, secrets) for each in value] if isinstance(value, list) else value
+
+
+def _dump(model: BaseModel) -> dict[str, Any]:
+    content: dict[str, Any] = _plain(model.model_dump(by_alias=True, exclude_defaults=True))
+    return content
+
+
+def _plain(value: Any) -> Any:
+    """`value` without floats: a number with a fraction is its decimal text."""
+    if isinstance(value, float):
+        return plain_number(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,61 @@
+"""What no single value shows: whether the parts of hub.yaml fit each other and the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from config.build import action, digest
+from config.check_actions import check_actions, missing_programs
+from config.check_people import check_people
+from config.check_policies import check_policies
+from config.problem import Problem
+from config.schema import Hub
+from config.source import Source
+from core.errors import Invalid
+from core.people.rights import ADMIN
+
+
+def check(hub: Hub, source: Source, adapters: Collection[str] | None = None) -> Iterator[tuple[bool, Problem]]:
+    """Every problem of a document that fits the schema, and whether it is only a warning."""
+    broken = list(_uncanonical(hub, source))
+    yield from ((False, problem) for problem in broken)
+    yield from ((False, problem) for problem in check_people(hub, source))
+    unfit = list(check_actions(hub, source))
+    yield from ((False, problem) for problem in unfit)
+    yield from ((True, problem) for problem in missing_programs(hub, source))
+    if not broken and not unfit:
+        yield from check_policies(hub, source, {name: action(name, each) for name, each in hub.actions.items()})
+    yield from ((False, problem) for problem in _channels(hub, source, adapters))
+    administered = any("admins" in person.groups for person in hub.people.values())
+    if hub.people and not administered and ADMIN - hub.rights.keys():
+        lacking = ", ".join(sorted(ADMIN - hub.rights.keys()))
+        yield (
+            True,
+            source.problem(("people",), f"nobody is in admins, so nobody may {lacking}", "add admins to somebody"),
+        )
+
+
+def _uncanonical(hub: Hub, source: Source) -> Iterator[Problem]:
+    """Values that a digest cannot bind."""
+    try:
+        digest(hub)
+    except Invalid as refusal:
+        yield source.problem((), refusal.message)
+
+
+def _channels(hub: Hub, source: Source, adapters: Collection[str] | None) -> Iterator[Problem]:
+    for name, channel in hub.channels.items():
+        if adapters is not None and channel.adapter not in adapters:
+            known = ", ".join(sorted(adapters)) or "none"
+            yield source.problem(
+                ("channels", name, "adapter"), f"there is no adapter {channel.adapter}", f"there are {known}"
+            )
+        url = (channel.model_extra or {}).get("url")
+        if isinstance(url, str) and not url.startswith(("http://", "https://", "${")):
+            yield source.problem(
+                ("channels", name, "url"), f"{url!r} is no http or https URL", "write it like https://…"
+            )
+    if hub.channels and hub.public_url is None:
+        yield source.problem(
+            ("channels",), "channels send links, and public_url is missing", "add public_url: https://…"
+        )

@@ -1,0 +1,72 @@
+"""`policies:` of hub.yaml."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from config.scalars import Cel, Duration, Name, Section, Text, wrong
+
+
+class Requirement(Section):
+    """So many people of a group, or one person."""
+
+    group: Name | None = Field(default=None, description="The group that they are in.")
+    person: Name | None = Field(default=None, description="The one who must agree, instead of a group.")
+    count: int = Field(default=1, ge=1, le=50, description="How many different people of the group.")
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.group is None) == (self.person is None):
+            raise wrong("needs either group or person", "write {group: sre, count: 2} or {person: ana}")
+        if self.person is not None and self.count != 1:
+            raise wrong("one person counts once", "take count out")
+        return self
+
+
+class Escalation(Section):
+    """Who is asked as well when nobody has decided for a while."""
+
+    after: Duration = Field(description="How long after the request.")
+    to: Name = Field(description="The group or person asked then; it adds no seat.")
+
+
+class Policy(Section):
+    """Who must agree. The first policy whose `when` is true is in force."""
+
+    name: Name = Field(description="Its name, on cards and in the log.")
+    when: Cel | None = Field(
+        default=None,
+        description="A CEL expression over the request; without it the policy covers the rest, and stands last.",
+    )
+    require: list[Requirement] = Field(
+        default=[], max_length=20, description="The seats to be filled, each by a different person."
+    )
+    allow: bool = Field(default=False, description="Approved at once, with nobody asked.")
+    distinct_people: int | None = Field(
+        default=None, ge=1, le=100, description="How many different people must have agreed in all."
+    )
+    min_assurance: Literal["email", "chat", "signed_in", "passkey"] = Field(
+        default="chat", description="How strongly an approval must be proved."
+    )
+    review_expires: Duration = Field(default=14_400_000, description="How long there is to decide; 4h by default.")
+    apply_expires: Duration = Field(default=3_600_000, description="How long an approval is good for; 1h by default.")
+    delegation: Literal["any", "members", "none"] = Field(
+        default="any", description="Who may decide in somebody's place."
+    )
+    rollback: Literal["policy", "allow"] = Field(
+        default="policy", description="Whether a rollback is decided like the request, or allowed."
+    )
+    escalate: list[Escalation] = Field(default=[], max_length=10, description="Who is asked as well, later.")
+    ask: list[Text] = Field(
+        default=[], max_length=20, description="Channels that carry the request: mail, slack:#prod."
+    )
+
+    @model_validator(mode="after")
+    def _decides(self) -> Self:
+        if self.allow and (self.require or self.distinct_people is not None):
+            raise wrong("it allows and requires at once", "keep allow: true or require")
+        if not self.allow and not self.require:
+            raise wrong("it asks nobody", "write require: [{group: sre, count: 1}], or allow: true")
+        return self

@@ -1,0 +1,170 @@
+"""hub.yaml as a whole: every key, its type, its default and what it means."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+
+from config.action_schema import Action
+from config.policy_schema import Policy
+from config.scalars import (
+    ActionName,
+    Cel,
+    Duration,
+    Name,
+    Network,
+    Origin,
+    ParamName,
+    PrincipalName,
+    Rate,
+    Right,
+    Section,
+    Text,
+    Zone,
+    wrong,
+)
+
+
+class Person(Section):
+    """Somebody who asks and decides."""
+
+    name: Text = Field(description="How they are shown.")
+    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)] | None = Field(
+        default=None, description="Their address, also their identity by mail."
+    )
+    slack: Annotated[str, Field(pattern=r"^[TE][A-Z0-9]+/[UW][A-Z0-9]+$")] | None = Field(
+        default=None, description="Their identity in Slack: team id/user id."
+    )
+    identities: dict[Name, Text] = Field(default={}, description="Their identity on other channels: channel -> id.")
+    groups: list[Name] = Field(default=[], description="The groups that they are in.")
+    os_user: Name | None = Field(
+        default=None, description="Their login on the hub's machine, for the control socket; never root."
+    )
+    prefer: list[Name] = Field(default=[], description="Channels that they are asked on, best first.")
+    timezone: Zone | None = Field(default=None, description="Their zone, when it is not the hub's.")
+
+
+class Agent(Section):
+    """A program that asks on its own initiative; it never decides."""
+
+    owner: Name = Field(description="The person who answers for it, and cannot decide on what it asks.")
+    name: Text | None = Field(default=None, description="How it is shown.")
+    groups: list[Name] = Field(default=[], description="Groups, for visible_to and expressions; they give it no seat.")
+
+
+class Service(Section):
+    """A system that asks, such as CI; it never decides."""
+
+    owners: list[Name] = Field(default=[], description="People who answer for it, and cannot decide on what it asks.")
+    name: Text | None = Field(default=None, description="How it is shown.")
+    groups: list[Name] = Field(default=[], description="Groups, for visible_to and expressions; they give it no seat.")
+
+
+class AgentLimits(Section):
+    """How much one agent may ask for."""
+
+    open: int = Field(default=20, ge=0, le=100_000, description="Requests that may be open at once.")
+    per_hour: int = Field(default=60, ge=0, le=1_000_000, description="Requests in any hour.")
+
+
+class Limits(Section):
+    """How fast anybody may ask."""
+
+    commands: Rate = Field(default="20/s", description="Commands of one principal.")
+    burst: int = Field(default=60, ge=1, le=100_000, description="Commands at once, before the rate counts.")
+    agents: AgentLimits = Field(default=AgentLimits(), description="What agents may ask for.")
+
+
+class Channel(Section):
+    """A way in and out. Keys beside these are the adapter's; secrets as ${env:NAME} or ${file:PATH}."""
+
+    model_config = ConfigDict(extra="allow")
+    adapter: Name = Field(description="What serves it: webhook, slack, email, or an adapter that a plugin brings.")
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class Hook(Section):
+    """An inbound webhook at /hooks/<name>."""
+
+    verify: Literal["standard-webhooks", "github", "bearer"] = Field(description="How the sender proves itself.")
+    secret: Annotated[list[str], BeforeValidator(_listed), Field(max_length=2)] = Field(
+        default=[], description="The shared secret, ${env:NAME} or ${file:PATH}; two while one rotates."
+    )
+    principal: Name = Field(alias="as", description="The agent or service that it acts as.")
+    action: Name | None = Field(default=None, description="What it asks for; without it, the body says so.")
+    params: dict[ParamName, Cel] = Field(default={}, description="Parameter -> CEL expression over body and headers.")
+    reason: Cel | None = Field(default=None, description="A CEL expression over body and headers: why it asks.")
+
+    @model_validator(mode="after")
+    def _proved(self) -> Self:
+        if self.verify == "bearer" and self.secret:
+            raise wrong(
+                "a bearer hook proves itself by a key and has no secret",
+                "take secret out, and use `interlock key create`",
+            )
+        if self.verify != "bearer" and not self.secret:
+            raise wrong(f"{self.verify} needs a secret", 'write secret: "${env:CI_HOOK_SECRET}"')
+        if self.action is None and (self.params or self.reason):
+            raise wrong("params and reason belong to an action", "name the action")
+        return self
+
+
+class Audit(Section):
+    """Where checkpoints of the log go besides the data directory."""
+
+    anchors: list[Text] | None = Field(
+        default=None,
+        max_length=10,
+        description="Files, best on another disk; by default one in the user's state directory.",
+    )
+
+
+class Keep(Section):
+    """How long what may be forgotten is kept. The log is never pruned."""
+
+    output: Duration = Field(default=7_776_000_000, description="Output of commands; 90d.")
+    mail: Duration = Field(default=2_592_000_000, description="Mail as received; 30d.")
+    sessions: Duration = Field(default=2_592_000_000, description="Ended sessions; 30d.")
+
+
+class Hub(Section):
+    """The configuration of one hub."""
+
+    version: Literal[1] = Field(description="The version of this format.")
+    include: list[Text] = Field(
+        default=[], max_length=50, description="Further files, below this one's folder: people/*.yaml."
+    )
+    public_url: Origin | None = Field(
+        default=None, description="How people reach the hub; needed once a channel sends links."
+    )
+    trusted_proxies: list[Network] = Field(default=[], description="Addresses whose X-Forwarded-For is believed.")
+    timezone: Zone = Field(default="UTC", description="The zone of weekdays and hours.")
+    people: dict[PrincipalName, Person] = Field(
+        default={}, description="Who asks and decides, by a short name that never changes."
+    )
+    agents: dict[PrincipalName, Agent] = Field(default={}, description="Programs that ask on their own initiative.")
+    services: dict[PrincipalName, Service] = Field(default={}, description="Systems that ask.")
+    rights: dict[Right, list[Name]] = Field(
+        default={}, description="Right -> groups that have it; admins unless given here."
+    )
+    limits: Limits = Field(default=Limits(), description="How much anybody may ask.")
+    actions: dict[ActionName, Action] = Field(default={}, description="What can be asked for.")
+    policies: list[Policy] = Field(
+        default=[], max_length=200, description="Who must agree; the first that matches is in force."
+    )
+    channels: dict[Name, Channel] = Field(
+        default={}, description="Ways in and out besides HTTP, the page and the shell."
+    )
+    hooks: dict[Name, Hook] = Field(default={}, description="Inbound webhooks.")
+    audit: Audit = Field(default=Audit(), description="The log's checkpoints.")
+    keep: Keep = Field(default=Keep(), description="How long things are kept.")
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of hub.yaml, for editors."""
+    schema = Hub.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Interlock hub.yaml"}

@@ -1,0 +1,65 @@
+"""Decisions as they are stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import bindparam, delete, insert, select
+
+from core.policy.counting import Vote
+from core.store import schema
+from core.store.rows import Reader
+from core.store.statement import Statement
+from core.store.tx import Tx
+
+Verdict = Literal["approve", "reject", "request-changes"]
+
+_T = schema.decision
+_OF = Statement(
+    select(_T).where(_T.c.approval == bindparam("approval"), _T.c.revision == bindparam("revision")).order_by(_T.c.id)
+)
+_NEW = Statement(insert(_T), tuple(column.name for column in _T.columns))
+_DROP = Statement(delete(_T).where(_T.c.id == bindparam("id")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One person's verdict on one revision. `at` is microseconds since 1970."""
+
+    id: int
+    approval: int
+    revision: int
+    digest: str
+    by: str
+    on_behalf_of: str | None
+    verdict: Verdict
+    channel: str
+    assurance: int
+    comment: str | None
+    at: int
+
+
+_FIELDS = tuple(Decision.__dataclass_fields__)
+
+
+def decisions(reader: Reader, approval: int, revision: int) -> list[Decision]:
+    """The decisions on that revision, in the order in which they were given."""
+    rows = reader.all(_OF, approval=approval, revision=revision)
+    return [Decision(**{field: row[field] for field in _FIELDS}) for row in rows]
+
+
+def add(tx: Tx, decision: Decision) -> None:
+    """Store a decision; the table allows one a person and revision."""
+    tx.run(_NEW, **{field: getattr(decision, field) for field in _FIELDS})
+
+
+def replace_own(tx: Tx, old: Decision, new: Decision) -> None:
+    """A person changed their mind before anything ran: the new verdict stands in place of the old."""
+    tx.run(_DROP, id=old.id)
+    add(tx, new)
+
+
+def votes(given: list[Decision]) -> list[Vote]:
+    """The approvals among `given`, for counting."""
+    return [Vote(person=each.by, on_behalf_of=each.on_behalf_of) for each in given if each.verdict == "approve"]

@@ -1,0 +1,233 @@
+"""Asking: a new approval, its submission, its revisions, and taking it back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import bindparam, func, insert, literal_column, or_, select
+
+from core.approvals import secret
+from core.approvals.approval import Approval, change, create
+from core.approvals.closing import close
+from core.approvals.proposal import Proposal
+from core.approvals.states import OPEN, State
+from core.clock import SECOND
+from core.errors import Conflict, Forbidden, TooFast
+from core.ids import show
+from core.people.assurance import Assurance
+from core.people.directory import Kind, Principal
+from core.leases.ending import end_for_approval
+from core.store import schema
+from core.store.encoding import dump
+from core.store.statement import Statement
+from core.store.tx import Tx
+from core.world import Limits
+
+_T = schema.approval
+_OPEN_OF = Statement(
+    select(func.count().label("n")).where(
+        _T.c.requester == bindparam("requester"),
+        or_(*(_T.c.state == literal_column(f"'{state}'") for state in sorted((*OPEN, State.APPLYING)))),
+    )
+)
+_RECENT_OF = Statement(
+    select(func.count().label("n")).where(_T.c.requester == bindparam("requester"), _T.c.created_at > bindparam("since"))
+)
+_REVISION = Statement(
+    insert(schema.revision), ("approval", "revision", "params", "reason", "bound", "digest", "why", "at")
+)
+_HOUR = 3600 * SECOND
+
+
+def request(
+    tx: Tx,
+    proposal: Proposal,
+    *,
+    requester: Principal,
+    channel: str,
+    address: str | None,
+    assurance: Assurance,
+    reason: str | None,
+    draft: bool,
+    limits: Limits,
+    retry_of: Approval | None = None,
+) -> int:
+    """A new approval exists, as DRAFT or SUBMITTED; its number. Raises TooFast `budget` for an agent past its own."""
+    if requester.kind is Kind.AGENT:
+        _demand_budget(tx, requester.id, limits)
+    number = tx.next_id("approval")
+    state = State.DRAFT if draft else State.SUBMITTED
+    policy = proposal.policy
+    create(
+        tx,
+        {
+            "id": number,
+            "version": 1,
+            "state": str(state),
+            "revision": 1,
+            "action": proposal.action.name,
+            "title": proposal.title,
+            "params": proposal.params,
+            "reason": reason,
+            "requester": requester.id,
+            "owners": sorted(requester.owners),
+            "channel": channel,
+            "address": address,
+            "assurance": int(assurance),
+            "policy": policy.name,
+            "policy_json": policy.canonical,
+            "resources": list(proposal.resources),
+            "validation": [],
+            "config_version": proposal.config_version,
+            "start": proposal.action.start,
+            "hold_us": int(proposal.action.hold_seconds * SECOND),
+            "apply_us": int(policy.apply_seconds * SECOND),
+            "created_at": tx.now_us,
+            "submitted_at": None if draft else tx.now_us,
+            "review_expires_at": None if draft else tx.now_us + int(policy.review_seconds * SECOND),
+            "returns": 0,
+            "retry_of": retry_of.id if retry_of else None,
+            "attempt": retry_of.attempt + 1 if retry_of else 1,
+        },
+    )
+    secret.keep(tx, number, proposal.secrets)
+    tx.record(
+        "approval:requested",
+        actor=requester.id,
+        subject=show("A", number),
+        channel=channel,
+        details={
+            "state": str(state),
+            "action": proposal.action.name,
+            "policy": policy.name,
+            "revision": 1,
+            "assurance": assurance.word,
+            "config": proposal.config_version,
+            "attempt": retry_of.attempt + 1 if retry_of else 1,
+        },
+        private={"params": dict(proposal.params), "reason": reason, "title": proposal.title},
+    )
+    return number
+
+
+def _demand_budget(tx: Tx, requester: str, limits: Limits) -> None:
+    open_now = _count(tx, _OPEN_OF, requester=requester)
+    if open_now >= limits.agents_open:
+        raise TooFast("budget", f"{requester} has {open_now} open requests, which is its limit", retry_after_seconds=60)
+    recent = _count(tx, _RECENT_OF, requester=requester, since=tx.now_us - _HOUR)
+    if recent >= limits.agents_per_hour:
+        raise TooFast("budget", f"{requester} asked {recent} times within an hour, its limit", retry_after_seconds=600)
+
+
+def _count(tx: Tx, statement: Statement, **values: Any) -> int:
+    row = tx.one(statement, **values)
+    return int(row["n"]) if row is not None else 0
+
+
+def submit(tx: Tx, approval: Approval, *, by: Principal, channel: str, review_seconds: float) -> None:
+    """A draft is handed in. Raises Forbidden `not_yours` for anybody but the requester."""
+    demand_own(approval, by)
+    change(
+        tx,
+        approval,
+        to=State.SUBMITTED,
+        submitted_at=tx.now_us,
+        review_expires_at=tx.now_us + int(review_seconds * SECOND),
+        validation=[],
+    )
+    tx.record(
+        "approval:submitted",
+        actor=by.id,
+        subject=approval.name,
+        channel=channel,
+        details={"state": "SUBMITTED", "revision": approval.revision},
+    )
+
+
+def revise(
+    tx: Tx,
+    approval: Approval,
+    proposal: Proposal,
+    *,
+    by: str,
+    channel: str | None,
+    reason: str | None,
+    why: str,
+) -> None:
+    """A new revision is checked anew: earlier decisions no longer count, and the old revision is kept.
+
+    A draft stays one; anything else under way goes through DRAFT to SUBMITTED. Raises Conflict `wrong_state` once a
+    run began or the approval ended.
+    """
+    if approval.state not in OPEN:
+        raise Conflict("wrong_state", f"{approval.name} is {approval.state}; it can no longer be changed")
+    keep_revision(tx, approval, why)
+    state = State.DRAFT if approval.state is State.DRAFT else State.SUBMITTED
+    policy = proposal.policy
+    # The way back to SUBMITTED leads through DRAFT, in one step.
+    change(
+        tx,
+        approval,
+        **{
+            "state": str(state),
+            "revision": approval.revision + 1,
+            "action": proposal.action.name,
+            "title": proposal.title,
+            "params": proposal.params,
+            "reason": reason,
+            "policy": policy.name,
+            "policy_json": policy.canonical,
+            "resources": list(proposal.resources),
+            "bound": None,
+            "digest": None,
+            "preview": None,
+            "validation": [],
+            "config_version": proposal.config_version,
+            "start": proposal.action.start,
+            "hold_us": int(proposal.action.hold_seconds * SECOND),
+            "apply_us": int(policy.apply_seconds * SECOND),
+            "submitted_at": tx.now_us if state is State.SUBMITTED else None,
+            "review_expires_at": tx.now_us + int(policy.review_seconds * SECOND)
+            if state is State.SUBMITTED
+            else None,
+            "apply_expires_at": None,
+            "hold_until": None,
+        },
+    )
+    end_for_approval(tx, approval.id)
+    if proposal.secrets:
+        secret.keep(tx, approval.id, proposal.secrets)
+    tx.record(
+        "approval:revised",
+        actor=by,
+        subject=approval.name,
+        channel=channel,
+        details={"state": str(state), "revision": approval.revision + 1, "why": why, "policy": policy.name},
+        private={"params": dict(proposal.params), "reason": reason, "title": proposal.title},
+    )
+
+
+def keep_revision(tx: Tx, approval: Approval, why: str) -> None:
+    """The revision as it stands is kept, so that what changed can be shown."""
+    tx.run(
+        _REVISION,
+        approval=approval.id,
+        revision=approval.revision,
+        params=dump(approval.params),
+        reason=approval.reason,
+        bound=dump(approval.bound) if approval.bound is not None else None,
+        digest=approval.digest,
+        why=why,
+        at=tx.now_us,
+    )
+
+
+def withdraw(tx: Tx, approval: Approval, *, by: Principal, channel: str, reason: str | None) -> None:
+    """The request is taken back by who made it, or by an owner of the agent or service that did."""
+    demand_own(approval, by)
+    close(tx, approval, State.WITHDRAWN, actor=by.id, channel=channel, why="taken back", comment=reason)
+
+
+def demand_own(approval: Approval, by: Principal) -> None:
+    if by.id != approval.requester and by.id not in approval.owners:
+        raise Forbidden("not_yours", f"only {approval.requester} may do this with {approval.name}")

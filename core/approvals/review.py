@@ -1,0 +1,127 @@
+"""From SUBMITTED to REVIEWING: what validation and preview found, and the digest that decisions are bound to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.approvals.approval import Approval, change, find
+from core.approvals.closing import close
+from core.approvals.decide import approve
+from core.approvals.digest import digest as digest_of
+from core.approvals.request import keep_revision
+from core.approvals.states import State
+from core.clock import SECOND
+from core.people.directory import HUB
+from core.policy.policy import Policy
+from core.store.tx import Tx
+
+MOST_RETURNS = 3
+"""Automatic returns to review after which a request expires: the world does not hold still."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What the checks of a submission found. `problems` is empty when it may be reviewed."""
+
+    validation: Sequence[Mapping[str, Any]]
+    preview: Mapping[str, Any] | None
+    bound: Mapping[str, Any] | None
+    problems: Sequence[str]
+
+
+def enter_review(tx: Tx, approval: Approval, checked: Checked, policy: Policy) -> State:
+    """SUBMITTED becomes REVIEWING with a digest, APPROVED under `allow: true`, or DRAFT with the reasons."""
+    if checked.problems:
+        change(
+            tx,
+            approval,
+            to=State.DRAFT,
+            validation=list(checked.validation),
+            preview=checked.preview,
+            review_expires_at=None,
+            closed_why="; ".join(checked.problems),
+        )
+        tx.record(
+            "approval:drafted",
+            actor=HUB.id,
+            subject=approval.name,
+            details={"state": "DRAFT", "why": "validation failed", "revision": approval.revision},
+            private={"problems": list(checked.problems)},
+        )
+        return State.DRAFT
+    assert checked.bound is not None
+    digest = digest_of(checked.bound)
+    change(
+        tx,
+        approval,
+        to=State.REVIEWING,
+        before="review_expires_at",
+        validation=list(checked.validation),
+        preview=checked.preview,
+        bound=checked.bound,
+        digest=digest,
+        closed_why=None,
+        review_expires_at=tx.now_us + int(policy.review_seconds * SECOND),
+    )
+    tx.record(
+        "approval:submitted",
+        actor=HUB.id,
+        subject=approval.name,
+        details={"state": "REVIEWING", "digest": digest, "revision": approval.revision, "policy": policy.name},
+    )
+    if policy.allow:
+        approve(tx, find(tx, approval.id), actor=HUB.id, channel=None, before=True)
+        return State.APPROVED
+    return State.REVIEWING
+
+
+def reopen(
+    tx: Tx,
+    approval: Approval,
+    *,
+    bound: Mapping[str, Any],
+    preview: Mapping[str, Any] | None,
+    policy: Policy,
+    changed: Sequence[Mapping[str, Any]],
+) -> State:
+    """The world moved under an approved request: it is a new revision in review, its decisions dropped.
+
+    After three such returns it ends EXPIRED with the reason.
+    """
+    fields = sorted({str(each["field"]) for each in changed})
+    if approval.returns + 1 >= MOST_RETURNS:
+        close(
+            tx,
+            approval,
+            State.EXPIRED,
+            actor=HUB.id,
+            channel=None,
+            why=f"the world moved {MOST_RETURNS} times between approval and start ({', '.join(fields)})",
+        )
+        return State.EXPIRED
+    keep_revision(tx, approval, "the world moved")
+    digest = digest_of(bound)
+    change(
+        tx,
+        approval,
+        to=State.REVIEWING,
+        revision=approval.revision + 1,
+        returns=approval.returns + 1,
+        bound=bound,
+        preview=preview,
+        digest=digest,
+        apply_expires_at=None,
+        hold_until=None,
+        apply_asked_at=None,
+        review_expires_at=tx.now_us + int(policy.review_seconds * SECOND),
+    )
+    tx.record(
+        "approval:reopened",
+        actor=HUB.id,
+        subject=approval.name,
+        details={"state": "REVIEWING", "digest": digest, "revision": approval.revision + 1, "changed": fields},
+        private={"differences": [dict(each) for each in changed]},
+    )
+    return State.REVIEWING

@@ -1,0 +1,256 @@
+"""An approval as the outside sees it: the JSON of CONTRACT, made in one place for every channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, select
+
+from core.approvals.approval import Approval, find, from_row
+from core.approvals.decision import Decision, decisions, votes
+from core.approvals.run import find_run
+from core.approvals.states import ENDED, OPEN, State
+from core.approvals.proposal import described, rendered, visible
+from core.clock import rfc3339
+from core.ids import show
+from core.leases.reading import waiting_for
+from core.people.assurance import Assurance
+from core.people.directory import Principal
+from core.policy.counting import barred_by, could_satisfy, eligible, tally
+from core.policy.counting import who as who_could
+from core.policy.policy import Policy
+from core.store import schema
+from core.store.rows import Reader
+from core.store.statement import Statement
+from core.world import World
+
+OUTPUT_TAIL = 4_096
+"""Characters of a run's output that go into the JSON."""
+
+_T = schema.approval
+_BEFORE = Statement(
+    select(_T).where(_T.c.id < bindparam("before")).order_by(_T.c.id.desc()).limit(bindparam("most"))
+)
+
+
+def principal_json(world: World, principal_id: str) -> dict[str, str]:
+    """`{id, kind, name}`, also for somebody who is no longer in the configuration."""
+    found = world.people.find(principal_id)
+    if found is None:
+        return {"id": principal_id, "kind": "unknown", "name": principal_id}
+    return {"id": found.id, "kind": found.kind.value, "name": found.name}
+
+
+def etag(approval: Approval) -> str:
+    """The strong entity tag of this version."""
+    return f'"{approval.id}-{approval.version}"'
+
+
+def policy_of(world: World, approval: Approval) -> Policy | None:
+    """The configured policy that the request names, or None when it is gone."""
+    return next((policy for policy in world.policies if policy.name == approval.policy), None)
+
+
+def may_see(world: World, principal: Principal, approval: Approval) -> bool:
+    """Whether `principal` may know of the approval: everybody, unless its action is for some groups only."""
+    action = world.actions.get(approval.action)
+    if principal.id == approval.requester or principal.id in approval.owners:
+        return True
+    if action is None or visible(action, principal):
+        return world.rights.has(principal, "read")
+    policy = policy_of(world, approval)
+    barred = barred_by(approval.requester, approval.owners, world.people)
+    return policy is not None and eligible(policy, principal.id, world.people, barred)
+
+
+def view(reader: Reader, world: World, number: int) -> dict[str, Any]:
+    """The Approval of CONTRACT. Raises NotFound."""
+    return view_of(reader, world, find(reader, number))
+
+
+def view_of(reader: Reader, world: World, approval: Approval) -> dict[str, Any]:
+    """The Approval of CONTRACT, with `version` and `commands` beside it."""
+    given = decisions(reader, approval.id, approval.revision)
+    policy = policy_of(world, approval)
+    return {
+        "id": approval.name,
+        "version": approval.version,
+        "action": approval.action,
+        "title": approval.title,
+        "params": approval.params,
+        "reason": approval.reason,
+        "state": str(approval.state),
+        "why": approval.closed_why,
+        "revision": approval.revision,
+        "digest": approval.digest,
+        "requester": principal_json(world, approval.requester),
+        "owners": list(approval.owners),
+        "channel": approval.channel,
+        "policy": approval.policy,
+        "allow": policy.allow if policy else False,
+        "min_assurance": policy.min_assurance.word if policy else None,
+        "commands": _commands(world, approval),
+        "requirements": _requirements(world, approval, policy, given),
+        "decisions": [_decision(world, each) for each in given],
+        "resources": approval.resources,
+        "validation": approval.validation,
+        "preview": approval.preview,
+        "waiting_for": waiting_for(reader, world, approval.id) if approval.state is State.APPROVED else [],
+        "run": _run(reader, approval),
+        "start": approval.start,
+        "attempt": approval.attempt,
+        "retry_of": show("A", approval.retry_of) if approval.retry_of else None,
+        "created_at": rfc3339(approval.created_at),
+        "review_expires_at": _time(approval.review_expires_at if approval.state in OPEN else None),
+        "apply_expires_at": _time(approval.apply_expires_at),
+        "hold_until": _time(approval.hold_until),
+        "closed_at": _time(approval.closed_at),
+    }
+
+
+def _time(us: int | None) -> str | None:
+    return None if us is None else rfc3339(us)
+
+
+def _commands(world: World, approval: Approval) -> Any:
+    """The exact commands: those bound by the digest, or before the check those that would be."""
+    if approval.bound is not None:
+        return approval.bound["commands"]
+    action = world.actions.get(approval.action)
+    return {} if action is None else {"apply": described(rendered(action.apply, approval.params))}
+
+
+def _requirements(
+    world: World, approval: Approval, policy: Policy | None, given: Sequence[Decision]
+) -> list[dict[str, Any]]:
+    if policy is None:
+        return []
+    barred = barred_by(approval.requester, approval.owners, world.people)
+    count = tally(policy, votes(list(given)), world.people, barred)
+    return [
+        {
+            **(
+                {"group": each.requirement.group}
+                if each.requirement.group is not None
+                else {"person": each.requirement.person}
+            ),
+            "count": each.requirement.count,
+            "have": each.have,
+            "by": list(each.by),
+        }
+        for each in count.seats
+    ]
+
+
+def _decision(world: World, decision: Decision) -> dict[str, Any]:
+    return {
+        "by": principal_json(world, decision.by),
+        "verdict": decision.verdict,
+        "at": rfc3339(decision.at),
+        "channel": decision.channel,
+        "assurance": Assurance(decision.assurance).word,
+        "comment": decision.comment,
+        "digest": decision.digest,
+        "on_behalf_of": decision.on_behalf_of,
+    }
+
+
+def _run(reader: Reader, approval: Approval) -> dict[str, Any] | None:
+    if approval.run is None:
+        return None
+    run = find_run(reader, approval.run)
+    output = (run.output or b"").decode(errors="replace")
+    return {
+        "id": run.name,
+        "state": run.state,
+        "exit": run.exit,
+        "why": run.why,
+        "output_tail": output[-OUTPUT_TAIL:],
+        "output_dropped": run.output_dropped,
+        "token": run.token,
+        "started_at": rfc3339(run.started_at),
+        "ended_at": _time(run.ended_at),
+    }
+
+
+def listing(
+    reader: Reader,
+    world: World,
+    *,
+    viewer: Principal,
+    state: str | None = None,
+    mine: bool = False,
+    before: int | None = None,
+    limit: int = 50,
+) -> list[Approval]:
+    """Approvals that `viewer` may see, newest first, from below `before`.
+
+    `state` is one state, or `open` or `ended`. `mine` means those that the viewer asked for or can decide now.
+    """
+    wanted = _states(state)
+    found: list[Approval] = []
+    at = before if before is not None else 2**62
+    while len(found) < limit:
+        page = reader.all(_BEFORE, before=at, most=200)
+        for row in page:
+            approval = from_row(row)
+            at = approval.id
+            if wanted is not None and approval.state not in wanted:
+                continue
+            if mine and not concerns(reader, world, viewer, approval):
+                continue
+            if may_see(world, viewer, approval):
+                found.append(approval)
+                if len(found) == limit:
+                    break
+        if len(page) < 200:
+            break
+    return found
+
+
+def _states(state: str | None) -> frozenset[State] | None:
+    if state is None or state == "all":
+        return None
+    if state == "open":
+        return OPEN | {State.APPLYING, State.ROLLING_BACK}
+    if state == "ended":
+        return ENDED
+    return frozenset({State(state.upper())})
+
+
+def concerns(reader: Reader, world: World, viewer: Principal, approval: Approval) -> bool:
+    """Whether the viewer asked for it, or is somebody whose decision it waits for."""
+    if viewer.id == approval.requester:
+        return True
+    policy = policy_of(world, approval)
+    if policy is None or approval.state is not State.REVIEWING:
+        return False
+    barred = barred_by(approval.requester, approval.owners, world.people)
+    if not eligible(policy, viewer.id, world.people, barred):
+        return False
+    return all(each.by != viewer.id for each in decisions(reader, approval.id, approval.revision))
+
+
+def who(reader: Reader, world: World, number: int) -> dict[str, Any]:
+    """What is missing, who could give it, who cannot and why."""
+    approval = find(reader, number)
+    policy = policy_of(world, approval)
+    if policy is None:
+        return {"words": f"policy {approval.policy} is no longer configured", "missing": [], "could": [], "cannot": []}
+    barred = barred_by(approval.requester, approval.owners, world.people)
+    if approval.state is not State.REVIEWING:
+        words = f"{approval.name} is {approval.state}; no decision is missing."
+        return {"words": words, "missing": [], "could": [], "cannot": []}
+    answer = who_could(policy, votes(decisions(reader, approval.id, approval.revision)), world.people, barred)
+    return {
+        "words": answer.words,
+        "missing": [
+            {"group": each.requirement.group, "person": each.requirement.person, "count": each.lacking}
+            for each in answer.tally.missing
+        ],
+        "people_missing": answer.tally.people_missing,
+        "could": [principal_json(world, person) for person in answer.could],
+        "cannot": [{**principal_json(world, each.person), "why": each.why} for each in answer.cannot],
+        "possible": could_satisfy(policy, world.people, barred).possible,
+    }

@@ -1,0 +1,215 @@
+"""Checkpoints held against a log that was read: which of them it agrees with, and which give it away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from core.audit.keys import VerifierKey
+from core.audit.loss import Loss, open_loss
+from core.audit.note import Checkpoint, Note
+from core.audit.reading import Reading
+from core.audit.verdict import Finding, Findings
+from core.errors import Invalid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A checkpoint's note and where it was found, in words that mean something to the reader."""
+
+    source: str
+    note: str
+
+
+@dataclass(slots=True, kw_only=True)
+class _Claim:
+    """One distinct note: where it is held, what it says, and who signed it."""
+
+    note: Note
+    checkpoint: Checkpoint
+    sources: list[str] = field(default_factory=list)
+    outside: bool = False
+    signers: set[VerifierKey] = field(default_factory=set)
+
+    @property
+    def where(self) -> str:
+        return f"the checkpoint of {self.checkpoint.size:,} entries ({', '.join(self.sources)})"
+
+
+class Judge:
+    """Opens the checkpoints that are held, then holds them against a `Reading`."""
+
+    def __init__(
+        self, findings: Findings, *, keys: Iterable[VerifierKey], inside: Iterable[Held], outside: Iterable[Held]
+    ) -> None:
+        self.matched = 0
+        self.anchored_size = 0
+        self.losses: list[Finding] = []
+        self._findings = findings
+        self._given = tuple(dict.fromkeys(keys))
+        self._trusted = set(self._given)
+        self._retired_at: dict[VerifierKey, int] = {}
+        self._claims: dict[str, _Claim] = {}
+        self._inside_sizes: set[int] = set()
+        for held in inside:
+            self._open(held, outside=False)
+        for held in outside:
+            self._open(held, outside=True)
+
+    @property
+    def sizes(self) -> set[int]:
+        """The sizes at which the log's root is wanted."""
+        return {claim.checkpoint.size for claim in self._claims.values()}
+
+    def judge(self, reading: Reading, *, settled: int | None) -> None:
+        """Hold every checkpoint against the log. `log:checkpoint` entries past `settled` need not have theirs yet."""
+        self._sign(reading)
+        believed = self._believed(reading)
+        excused = self._losses(reading)
+        self._agree(reading, believed, excused)
+        self._forks(believed, reading, excused)
+        self._noted(reading, settled)
+
+    def _open(self, held: Held, *, outside: bool) -> None:
+        claim = self._claims.get(held.note)
+        if claim is None:
+            try:
+                note = Note.parse(held.note)
+                claim = _Claim(note=note, checkpoint=Checkpoint.parse(note.text))
+            except Invalid as error:
+                self._findings.add("bad_checkpoint", None, f"a checkpoint in {held.source}: {error.message}")
+                return
+            self._claims[held.note] = claim
+        if held.source not in claim.sources:
+            claim.sources.append(held.source)
+        claim.outside = claim.outside or outside
+        if not outside:
+            self._inside_sizes.add(claim.checkpoint.size)
+
+    def _sign(self, reading: Reading) -> None:
+        """Find out who signed what, and which keys follow from the given ones by announced changes."""
+        changes: list[tuple[int, VerifierKey, VerifierKey]] = []
+        for change in reading.key_changes:
+            try:
+                changes.append((change.seq, VerifierKey.parse(change.old), VerifierKey.parse(change.new)))
+            except Invalid as error:
+                self._findings.add("bad_entry", change.seq, f"it announces a key that is none: {error.message}")
+        candidates = dict.fromkeys([*self._given, *(key for _, old, new in changes for key in (old, new))])
+        for claim in self._claims.values():
+            for key in candidates:
+                try:
+                    claim.signers.update(claim.note.signers([key]))
+                except Invalid as error:
+                    if key in self._trusted:
+                        self._findings.add("bad_signature", None, f"{claim.where}: {error.message}")
+        for _ in changes:
+            for seq, old, new in changes:
+                self._follow(reading, seq, old, new)
+
+    def _follow(self, reading: Reading, seq: int, old: VerifierKey, new: VerifierKey) -> None:
+        """Trust the other key of a change that a trusted key signed for."""
+        handover = self._first_signed(reading, seq, old)
+        if old in self._trusted and handover is not None:
+            self._trusted.add(new)
+        if new in self._trusted and self._first_signed(reading, seq, new) is not None:
+            self._trusted.add(old)
+        if old in self._trusted and new in self._trusted and handover is not None:
+            self._retired_at[old] = handover
+
+    def _first_signed(self, reading: Reading, seq: int, key: VerifierKey) -> int | None:
+        """The smallest checkpoint that covers entry `seq`, agrees with the log and is signed by `key`."""
+        sizes = (
+            claim.checkpoint.size
+            for claim in self._claims.values()
+            if key in claim.signers
+            and claim.checkpoint.size >= seq
+            and reading.roots.get(claim.checkpoint.size) == claim.checkpoint.root
+        )
+        return min(sizes, default=None)
+
+    def _believed(self, reading: Reading) -> list[_Claim]:
+        """The checkpoints of this log that a key signed which could sign then, by size."""
+        believed: list[_Claim] = []
+        for claim in self._claims.values():
+            signers = claim.signers & self._trusted
+            if not signers:
+                names = ", ".join(f"{signature.name} ({signature.key_id.hex()})" for signature in claim.note.signatures)
+                self._findings.add("unknown_key", None, f"{claim.where} is signed by {names}: not by a key of this log")
+            elif reading.origin is not None and claim.checkpoint.origin != reading.origin:
+                self._findings.add(
+                    "other_log", None, f"{claim.where} is of the log {claim.checkpoint.origin}, not {reading.origin}"
+                )
+            elif all(claim.checkpoint.size > self._retired_at.get(key, claim.checkpoint.size) for key in signers):
+                self._findings.add(
+                    "retired_key", None, f"{claim.where} is signed only by a key that had been replaced before"
+                )
+            else:
+                believed.append(claim)
+        return sorted(believed, key=lambda claim: claim.checkpoint.size)
+
+    def _losses(self, reading: Reading) -> list[Loss]:
+        """What restores admit, under a signature of a key of this log."""
+        losses: list[Loss] = []
+        for seq, statement in reading.restores:
+            try:
+                loss = open_loss(statement, self._trusted)
+            except Invalid as error:
+                self._findings.add("bad_statement", seq, f"it tells of a restore, but {error.message}")
+                continue
+            if loss.origin != reading.origin or loss.kept >= seq:
+                self._findings.add("bad_statement", seq, "the statement of a restore that it carries is another one's")
+                continue
+            losses.append(loss)
+            if loss.lost > loss.kept:
+                message = f"a restore says that what had been entries {loss.kept + 1:,} to {loss.lost:,} is lost"
+                self.losses.append(Finding(kind="lost", seq=seq, message=message))
+        return losses
+
+    def _agree(self, reading: Reading, believed: list[_Claim], excused: list[Loss]) -> None:
+        """Compare each root; of those that differ, only the first is told, for each place they are held."""
+        agreed = 0
+        told: set[bool] = set()
+        for claim in believed:
+            checkpoint = claim.checkpoint
+            if reading.roots.get(checkpoint.size) == checkpoint.root:
+                agreed = checkpoint.size
+                self.matched += 1
+                if claim.outside:
+                    self.anchored_size = max(self.anchored_size, checkpoint.size)
+            elif claim.outside in told or any(loss.covers(checkpoint.size) for loss in excused):
+                continue
+            elif checkpoint.size > reading.size:
+                told.add(claim.outside)
+                gone = f"{checkpoint.size - reading.size:,} entries are cut off"
+                self._findings.add(
+                    "truncated", None, f"the log ends at {reading.size:,}, short of {claim.where}: {gone}"
+                )
+            elif checkpoint.size in reading.roots:
+                told.add(claim.outside)
+                since = f"something in entries {agreed + 1:,} to {checkpoint.size:,} was changed after it was signed"
+                self._findings.add("rewritten", None, f"the log does not have the root of {claim.where}: {since}")
+
+    def _forks(self, believed: list[_Claim], reading: Reading, excused: list[Loss]) -> None:
+        """Two roots signed for one size: somebody was shown another log."""
+        first: dict[int, _Claim] = {}
+        for claim in believed:
+            other = first.setdefault(claim.checkpoint.size, claim)
+            if claim.checkpoint.root != other.checkpoint.root and not any(
+                loss.covers(claim.checkpoint.size) for loss in excused
+            ):
+                self._findings.add("forked", None, f"{other.where} and {claim.where} are both signed, and contradict")
+
+    def _noted(self, reading: Reading, settled: int | None) -> None:
+        """Every checkpoint that the log says was signed must be held, and say the same."""
+        for noted in reading.noted:
+            if noted.size not in self._inside_sizes:
+                if settled is None or noted.seq <= settled:
+                    self._findings.add(
+                        "checkpoint_removed",
+                        noted.seq,
+                        f"the checkpoint of {noted.size:,} entries that it tells of is gone",
+                    )
+            elif noted.size in reading.roots and reading.roots[noted.size].hex() != noted.root:
+                self._findings.add(
+                    "rewritten", noted.seq, f"the log does not have the root that it tells for {noted.size:,} entries"
+                )

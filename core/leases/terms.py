@@ -1,0 +1,60 @@
+"""The numbers of leases: bounds, ranks and limits, the same for every store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.clock import SECOND
+from core.errors import Invalid
+
+LEASE_LOCKS = ("lease:0",)
+"""The lock keys of every write that touches leases: on PostgreSQL they make the shard's operations serial."""
+
+MIN_TTL_SECONDS = 1.0
+MAX_TTL_SECONDS = 86_400.0
+MAX_HOLD_SECONDS = 3_600.0
+"""How long renewals can stretch a lease, unless the request says otherwise."""
+MAX_WAIT_SECONDS = 30 * 86_400.0
+
+PLACE_US = 30 * SECOND
+"""A waiter's place lapses when nobody asked for it for this long, or for its ttl where that is longer."""
+SAMPLE_US = 600 * SECOND
+"""At most one `lease:renewed` a lease in this time."""
+KEEP_ENDED_US = 30 * 86_400 * SECOND
+"""How long an ended lease still answers for its id, ticket and request key."""
+MAX_HOPS = 128
+"""How many requests the deadlock search looks at before it gives up."""
+MAX_BATCH = 200
+"""How many leases one batch heartbeat renews."""
+IN_THE_WAY = 50
+"""How many of those in the way one look fetches, and how many lapsed ones one grant reclaims."""
+
+RUN = 0
+"""The class of runs of approved requests: before every plain lease."""
+PLAIN = 100
+"""The class of a plain lease of priority 0."""
+MAX_PRIORITY = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseLimits:
+    """How much one principal may have at once. Runs of approved requests are not counted against it."""
+
+    leases: int = 50
+    tickets: int = 50
+    tickets_a_resource: int = 5
+
+
+LIMITS = LeaseLimits()
+
+
+def class_of(priority: int) -> int:
+    """The class of a plain lease of that priority; above 0 needs the right `override`, which the caller checks."""
+    if not 0 <= priority <= MAX_PRIORITY:
+        raise Invalid("bad_priority", f"a priority is between 0 and {MAX_PRIORITY}, not {priority}")
+    return PLAIN - priority
+
+
+def place_us(ttl_us: int) -> int:
+    """How long a waiter keeps its place unasked, in microseconds."""
+    return max(ttl_us, PLACE_US)

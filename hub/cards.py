@@ -1,0 +1,235 @@
+"""The card of an approval: one pure picture, drawn from the Approval JSON, that every channel renders.
+
+It is drawn from what is bound, never from the requester's story, which stands apart as a claim. Everything that
+came from outside is escaped (`core.text.show`), and nothing is left out without saying how much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from core.approvals.states import ENDED, State
+from core.text import show
+from hub.contracts import Button, Card, Field
+from hub.wording import command_line, moment, name_of, setting, summary_of
+
+MOST_PREVIEW = 65_536
+"""Characters of a preview on a card; the page has all of it."""
+
+_BUTTONS: Mapping[str, tuple[str, Literal["primary", "danger", "plain"]]] = {
+    "approve": ("Approve", "primary"),
+    "apply": ("Start now", "primary"),
+    "reject": ("Reject", "danger"),
+    "request-changes": ("Ask for changes", "plain"),
+    "stop": ("Stop", "danger"),
+}
+
+
+def live_choices(approval: Mapping[str, Any]) -> tuple[str, ...]:
+    """What may be pressed in the approval's state; () once it ended."""
+    match State(approval["state"]):
+        case State.REVIEWING:
+            return ("approve", "reject", "request-changes")
+        case State.APPROVED:
+            waits = approval.get("start") == "manual" and not approval.get(
+                "apply_asked_at"
+            )
+            return ("apply", "stop") if waits else ("stop",)
+        case State.APPLYING:
+            return ("stop",)
+        case _:
+            return ()
+
+
+def card(
+    approval: Mapping[str, Any],
+    *,
+    public_url: str,
+    tokens: Mapping[str, str] | None,
+    now: datetime,
+    preview_limit: int = MOST_PREVIEW,
+) -> Card:
+    """The picture of `approval` at `now`; buttons only for live choices that have a token."""
+    state = State(approval["state"])
+    url = f"{public_url.rstrip('/')}/approvals/{approval['id']}"
+    deadline = _deadline(approval, state)
+    over = deadline is not None and datetime.fromisoformat(deadline) <= now
+    return Card(
+        approval=approval["id"],
+        version=int(approval.get("version") or approval["revision"]),
+        digest=approval.get("digest"),
+        state=state.value,
+        title=show(str(approval["title"])),
+        summary=summary_of(approval, over=over),
+        fields=tuple(_fields(approval)),
+        claim=show(approval["reason"], multiline=True)
+        if approval.get("reason")
+        else None,
+        preview=_preview(approval, url, preview_limit),
+        footer=_footer(approval),
+        url=url,
+        expires_at=deadline,
+        buttons=() if over else tuple(_buttons(approval, tokens or {})),
+        final=state in ENDED,
+        requester=name_of(approval["requester"]),
+        risk=_risk(approval),
+    )
+
+
+def _buttons(
+    approval: Mapping[str, Any], tokens: Mapping[str, str]
+) -> Iterator[Button]:
+    for choice in live_choices(approval):
+        if choice in tokens:
+            label, style = _BUTTONS[choice]
+            yield Button(label=label, choice=choice, token=tokens[choice], style=style)
+
+
+def _deadline(approval: Mapping[str, Any], state: State) -> str | None:
+    if state in (State.SUBMITTED, State.REVIEWING):
+        return approval.get("review_expires_at")
+    return approval.get("apply_expires_at") if state is State.APPROVED else None
+
+
+def _risk(approval: Mapping[str, Any]) -> Literal["low", "medium", "high"]:
+    seats = sum(int(each["count"]) for each in approval.get("requirements") or ())
+    if seats == 0:
+        return "low"
+    return "high" if seats > 1 else "medium"
+
+
+def _fields(approval: Mapping[str, Any]) -> Iterator[Field]:
+    yield from _bound(approval)
+    for needed in (_needed(approval),):
+        if needed:
+            yield Field(label="Needs", value=needed)
+    yield from _decided(approval)
+    yield from _checks(approval)
+    yield from _waiting(approval)
+    yield from _run(approval)
+
+
+def _bound(approval: Mapping[str, Any]) -> Iterator[Field]:
+    """What would happen, exactly."""
+    commands: Mapping[str, Any] = approval.get("commands") or {}
+    for key, label in (("apply", "Runs"), ("rollback", "Undone by")):
+        if key in commands:
+            yield Field(label=label, value=command_line(commands[key]), code=True)
+    params = approval.get("params") or {}
+    if params:
+        lines = (
+            f"{show(str(name))} = {setting(value)}" for name, value in params.items()
+        )
+        yield Field(label="Parameters", value="\n".join(lines), code=True)
+    if approval.get("resources"):
+        yield Field(
+            label="Locks", value=show(", ".join(approval["resources"])), code=True
+        )
+    yield Field(label="Policy", value=show(str(approval["policy"])))
+    if int(approval.get("attempt") or 1) > 1:
+        again = f"attempt {approval['attempt']}, after {approval.get('retry_of') or 'one that failed'}"
+        yield Field(label="Retry", value=show(again))
+
+
+def _needed(approval: Mapping[str, Any]) -> str:
+    """`1 of 2 of sre (Bo Lind); 0 of 1 of security`; that nobody is asked, under a policy that allows."""
+    parts = []
+    for each in approval.get("requirements") or ():
+        by = ", ".join(name_of(person) for person in each.get("by") or ())
+        whose = (
+            f"of {show(each['group'])}"
+            if each.get("group")
+            else show(str(each.get("person")))
+        )
+        parts.append(
+            f"{each['have']} of {each['count']} {whose}{f' ({by})' if by else ''}"
+        )
+    return "; ".join(parts) or "nobody: the policy allows it"
+
+
+def _decided(approval: Mapping[str, Any]) -> Iterator[Field]:
+    """Who decided, where, when and why."""
+    words = {
+        "approve": "approved",
+        "reject": "rejected",
+        "request-changes": "asked for changes",
+    }
+    lines = []
+    for each in approval.get("decisions") or ():
+        who = name_of(each["by"])
+        if each.get("on_behalf_of"):
+            who += f" for {name_of(each['on_behalf_of'])}"
+        verdict = words.get(each["verdict"], each["verdict"])
+        line = f"{who} {verdict} in {show(each['channel'])} ({each['assurance']}) at {moment(each['at'])}"
+        lines.append(
+            line + (f": {show(each['comment'])}" if each.get("comment") else "")
+        )
+    if lines:
+        yield Field(label="Decided", value="\n".join(lines))
+
+
+def _checks(approval: Mapping[str, Any]) -> Iterator[Field]:
+    """The checks that failed; those that passed are counted in one line."""
+    results = approval.get("validation") or ()
+    passed = [each for each in results if each.get("exit") == 0]
+    for each in results:
+        if each.get("exit") != 0:
+            told = f"{command_line(each['command'])}\nexit {each.get('exit')}\n{show(each.get('output') or '', multiline=True)}"
+            yield Field(label="Check failed", value=told.rstrip(), code=True)
+    if passed:
+        yield Field(label="Checks", value=f"{len(passed)} of {len(results)} passed")
+
+
+def _waiting(approval: Mapping[str, Any]) -> Iterator[Field]:
+    lines = []
+    for each in approval.get("waiting_for") or ():
+        held = each.get("held_by") or ()
+        holders = held if isinstance(held, list | tuple) else (held,)
+        by = ", ".join(_holder(holder) for holder in holders)
+        lines.append(
+            f"{show(each['resource'])}, place {each['position']}{f', held by {by}' if by else ''}"
+        )
+    if lines:
+        yield Field(label="Waits for", value="\n".join(lines))
+
+
+def _holder(holder: Any) -> str:
+    if isinstance(holder, Mapping):
+        return name_of(holder.get("principal") or holder.get("holder") or holder)
+    return show(str(holder))
+
+
+def _run(approval: Mapping[str, Any]) -> Iterator[Field]:
+    run = approval.get("run")
+    if not run:
+        return
+    ended = f", exit {run['exit']}" if run.get("exit") is not None else ""
+    yield Field(label="Run", value=f"{run['id']} {str(run['state']).lower()}{ended}")
+    if run.get("output_tail"):
+        yield Field(
+            label="Output", value=show(run["output_tail"], multiline=True), code=True
+        )
+
+
+def _preview(approval: Mapping[str, Any], url: str, limit: int) -> str | None:
+    preview = approval.get("preview")
+    if not preview:
+        return None
+    whole = show(preview.get("output") or "", multiline=True)
+    if preview.get("exit"):
+        whole = f"(the preview ended with exit {preview['exit']})\n{whole}"
+    if len(whole) <= limit:
+        return whole
+    return f"{whole[:limit]}\n⟨{len(whole) - limit:,} more characters are not shown here; all of it: {url}⟩"
+
+
+def _footer(approval: Mapping[str, Any]) -> str:
+    parts = [f"asked by {name_of(approval['requester'])}"]
+    if approval.get("requirements"):
+        parts.append(_needed(approval))
+    parts.append(f"revision {approval['revision']}")
+    if approval.get("digest"):
+        parts.append(f"digest {approval['digest'][:12]}")
+    return " · ".join(parts)
