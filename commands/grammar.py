@@ -39,7 +39,7 @@ def parse(text: str, registry: Registry, actions: Mapping[str, Action]) -> tuple
     if name == "run" and len(words) > 1:
         return _request(registry, words[1], words[2:], reason, actions)
     verb = registry.find(name)
-    if verb is not None:
+    if verb is not None and not verb.structured:
         return verb, _arguments(verb, words[1:], reason)
     return _request(registry, words[0], words[1:], reason, actions)
 

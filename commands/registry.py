@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from importlib.metadata import entry_points
 
+from commands.helping import help_verb
 from commands.verb import Permission, Verb
 
 GROUP = "interlock.commands"
@@ -26,7 +27,8 @@ class Registry:
     def installed(cls) -> Registry:
         """The verbs of every installed command family."""
         families = sorted(entry_points(group=GROUP), key=lambda point: point.name)
-        return cls(verb for family in families for verb in family.load())
+        verbs = [verb for family in families for verb in family.load()]
+        return cls([*verbs, help_verb(verbs)])
 
     def __iter__(self) -> Iterator[Verb]:
         return iter(self._verbs.values())

@@ -232,6 +232,7 @@ VERBS = (
         prepare=_propose,
         run=_request,
         permission=Permission.REQUEST,
+        structured=True,
         usage="<action> <args…> [because <reason>]",
         summary="Ask for an action.",
     ),

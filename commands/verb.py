@@ -114,8 +114,8 @@ class Verb:
     """The argument that `because …` fills."""
     clauses: Mapping[str, str] = field(default_factory=dict)
     """Keyword -> argument, for `for 30m`, `to @bo`, `until friday`."""
-    once: bool = True
-    """False for a verb whose answer may hold a secret: it is stored under no once-key."""
+    structured: bool = False
+    """True for a verb that only programs send (heartbeats): it is not typed and not in `help`."""
     urgent: bool = False
     """Decisions, stops, heartbeats, releases: first in the writer's queue, never limited by the reserve."""
     unlimited: bool = False

@@ -67,7 +67,7 @@ def _milliseconds(value: Any) -> int:
     try:
         return round(parse_duration(value) * 1000)
     except Invalid as refusal:
-        raise wrong(refusal.message, "write it like 90s, 15m, 4h or 2d") from None
+        raise wrong(refusal.message) from None
 
 
 def _action_name(name: str) -> str:

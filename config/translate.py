@@ -22,12 +22,12 @@ _TYPES = {
     "model_type": ("must be a mapping", "write {key: value}, or one 'key: value' a line, indented"),
 }
 _BOUNDS = {
-    "string_too_short": "is too short",
-    "string_too_long": "is too long",
-    "too_long": "has too many entries",
-    "too_short": "is empty",
-    "greater_than_equal": "is too small",
-    "less_than_equal": "is too large",
+    "string_too_short": ("is too short", "min_length"),
+    "string_too_long": ("is too long", "max_length"),
+    "too_long": ("has too many entries", "max_length"),
+    "too_short": ("has too few entries", "min_length"),
+    "greater_than_equal": ("is too small", "ge"),
+    "less_than_equal": ("is too large", "le"),
 }
 _FORMS = {
     "email": ("is no mail address", "write it like ana@example.com"),
@@ -84,10 +84,8 @@ def _words(detail: ErrorDetails, path: Path) -> tuple[str, str]:
         message, remedy = _TYPES[kind]
         return f"{message}, and {_shown(detail['input'])} is not", remedy
     if kind in _BOUNDS:
-        limits = ", ".join(
-            f"{name.replace('_', ' ')} {value}" for name, value in context.items() if "length" in name or len(name) == 2
-        )
-        return _BOUNDS[kind], f"the limit is {limits.rpartition(' ')[2]}" if limits else ""
+        message, limit = _BOUNDS[kind]
+        return message, f"the limit is {context[limit]}"
     return detail["msg"], ""
 
 

@@ -33,9 +33,7 @@ def live_choices(approval: Mapping[str, Any]) -> tuple[str, ...]:
         case State.REVIEWING:
             return ("approve", "reject", "request-changes")
         case State.APPROVED:
-            waits = approval.get("start") == "manual" and not approval.get(
-                "apply_asked_at"
-            )
+            waits = approval.get("start") == "manual" and not approval.get("apply_asked_at")
             return ("apply", "stop") if waits else ("stop",)
         case State.APPLYING:
             return ("stop",)
@@ -64,9 +62,7 @@ def card(
         title=show(str(approval["title"])),
         summary=summary_of(approval, over=over),
         fields=tuple(_fields(approval)),
-        claim=show(approval["reason"], multiline=True)
-        if approval.get("reason")
-        else None,
+        claim=show(approval["reason"], multiline=True) if approval.get("reason") else None,
         preview=_preview(approval, url, preview_limit),
         footer=_footer(approval),
         url=url,
@@ -78,9 +74,7 @@ def card(
     )
 
 
-def _buttons(
-    approval: Mapping[str, Any], tokens: Mapping[str, str]
-) -> Iterator[Button]:
+def _buttons(approval: Mapping[str, Any], tokens: Mapping[str, str]) -> Iterator[Button]:
     for choice in live_choices(approval):
         if choice in tokens:
             label, style = _BUTTONS[choice]
@@ -102,9 +96,7 @@ def _risk(approval: Mapping[str, Any]) -> Literal["low", "medium", "high"]:
 
 def _fields(approval: Mapping[str, Any]) -> Iterator[Field]:
     yield from _bound(approval)
-    for needed in (_needed(approval),):
-        if needed:
-            yield Field(label="Needs", value=needed)
+    yield Field(label="Needs", value=_needed(approval))
     yield from _decided(approval)
     yield from _checks(approval)
     yield from _waiting(approval)
@@ -119,14 +111,10 @@ def _bound(approval: Mapping[str, Any]) -> Iterator[Field]:
             yield Field(label=label, value=command_line(commands[key]), code=True)
     params = approval.get("params") or {}
     if params:
-        lines = (
-            f"{show(str(name))} = {setting(value)}" for name, value in params.items()
-        )
+        lines = (f"{show(str(name))} = {setting(value)}" for name, value in params.items())
         yield Field(label="Parameters", value="\n".join(lines), code=True)
     if approval.get("resources"):
-        yield Field(
-            label="Locks", value=show(", ".join(approval["resources"])), code=True
-        )
+        yield Field(label="Locks", value=show(", ".join(approval["resources"])), code=True)
     yield Field(label="Policy", value=show(str(approval["policy"])))
     if int(approval.get("attempt") or 1) > 1:
         again = f"attempt {approval['attempt']}, after {approval.get('retry_of') or 'one that failed'}"
@@ -135,27 +123,20 @@ def _bound(approval: Mapping[str, Any]) -> Iterator[Field]:
 
 def _needed(approval: Mapping[str, Any]) -> str:
     """`1 of 2 of sre (Bo Lind); 0 of 1 of security`; that nobody is asked, under a policy that allows."""
+    names = {
+        each["by"]["id"]: each["by"] for each in approval.get("decisions") or () if isinstance(each["by"], Mapping)
+    }
     parts = []
     for each in approval.get("requirements") or ():
-        by = ", ".join(name_of(person) for person in each.get("by") or ())
-        whose = (
-            f"of {show(each['group'])}"
-            if each.get("group")
-            else show(str(each.get("person")))
-        )
-        parts.append(
-            f"{each['have']} of {each['count']} {whose}{f' ({by})' if by else ''}"
-        )
+        by = ", ".join(name_of(names.get(person, person)) for person in each.get("by") or ())
+        whose = f"of {show(each['group'])}" if each.get("group") else show(str(each.get("person")))
+        parts.append(f"{each['have']} of {each['count']} {whose}{f' ({by})' if by else ''}")
     return "; ".join(parts) or "nobody: the policy allows it"
 
 
 def _decided(approval: Mapping[str, Any]) -> Iterator[Field]:
     """Who decided, where, when and why."""
-    words = {
-        "approve": "approved",
-        "reject": "rejected",
-        "request-changes": "asked for changes",
-    }
+    words = {"approve": "approved", "reject": "rejected", "request-changes": "asked for changes"}
     lines = []
     for each in approval.get("decisions") or ():
         who = name_of(each["by"])
@@ -163,9 +144,7 @@ def _decided(approval: Mapping[str, Any]) -> Iterator[Field]:
             who += f" for {name_of(each['on_behalf_of'])}"
         verdict = words.get(each["verdict"], each["verdict"])
         line = f"{who} {verdict} in {show(each['channel'])} ({each['assurance']}) at {moment(each['at'])}"
-        lines.append(
-            line + (f": {show(each['comment'])}" if each.get("comment") else "")
-        )
+        lines.append(line + (f": {show(each['comment'])}" if each.get("comment") else ""))
     if lines:
         yield Field(label="Decided", value="\n".join(lines))
 
@@ -188,9 +167,7 @@ def _waiting(approval: Mapping[str, Any]) -> Iterator[Field]:
         held = each.get("held_by") or ()
         holders = held if isinstance(held, list | tuple) else (held,)
         by = ", ".join(_holder(holder) for holder in holders)
-        lines.append(
-            f"{show(each['resource'])}, place {each['position']}{f', held by {by}' if by else ''}"
-        )
+        lines.append(f"{show(each['resource'])}, place {each['position']}{f', held by {by}' if by else ''}")
     if lines:
         yield Field(label="Waits for", value="\n".join(lines))
 
@@ -208,9 +185,7 @@ def _run(approval: Mapping[str, Any]) -> Iterator[Field]:
     ended = f", exit {run['exit']}" if run.get("exit") is not None else ""
     yield Field(label="Run", value=f"{run['id']} {str(run['state']).lower()}{ended}")
     if run.get("output_tail"):
-        yield Field(
-            label="Output", value=show(run["output_tail"], multiline=True), code=True
-        )
+        yield Field(label="Output", value=show(run["output_tail"], multiline=True), code=True)
 
 
 def _preview(approval: Mapping[str, Any], url: str, limit: int) -> str | None:

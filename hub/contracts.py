@@ -253,9 +253,7 @@ class Hub(Protocol):
         """The inbound hook of that name in the configuration in force."""
         ...
 
-    def follow(
-        self, caller: Caller, *, after: int | None, events: Collection[str] = ()
-    ) -> AsyncIterator[News]:
+    def follow(self, caller: Caller, *, after: int | None, events: Collection[str] = ()) -> AsyncIterator[News]:
         """Every entry that `caller` may see after seq `after` (None: from now on), then each new one as it commits.
 
         Waits for ever; a reader too slow for the hub's bound gets Unavailable (`too_slow`) raised.
@@ -302,9 +300,7 @@ class Adapter(Protocol):
         """Make an existing copy show `post`; the reference from now on. Raises DeliveryFailed."""
         ...
 
-    def address_of(
-        self, identities: Mapping[str, str], email: str | None
-    ) -> str | None:
+    def address_of(self, identities: Mapping[str, str], email: str | None) -> str | None:
         """Where one person is reached on this channel, or None."""
         ...
 

@@ -44,11 +44,7 @@ def command_line(operation: Any) -> str:
         if "command" in operation:
             return command_line(operation["command"])
         call = operation.get("http") or operation
-        body = (
-            f" {orjson.dumps(call['body']).decode()}"
-            if call.get("body") is not None
-            else ""
-        )
+        body = f" {orjson.dumps(call['body']).decode()}" if call.get("body") is not None else ""
         return show(f"{call.get('method', 'POST')} {call.get('url')}{body}")
     if isinstance(operation, Sequence) and not isinstance(operation, str):
         return show(shlex.join(str(each) for each in operation))
@@ -59,12 +55,8 @@ def summary_of(approval: Mapping[str, Any], *, over: bool = False) -> str:
     """One plain sentence: what is asked, or what happened. An approved request is never called done."""
     match State(approval["state"]):
         case State.DRAFT:
-            why = approval.get("closed_why")
-            return (
-                f"Sent back: {show(str(why))}."
-                if why
-                else "A draft; nobody has been asked yet."
-            )
+            why = approval.get("why")
+            return f"Sent back: {show(str(why))}." if why else "A draft; nobody has been asked yet."
         case State.SUBMITTED:
             return "Being checked; nobody has been asked yet."
         case State.REVIEWING:
@@ -87,7 +79,7 @@ def summary_of(approval: Mapping[str, Any], *, over: bool = False) -> str:
         case State.WITHDRAWN:
             return "Taken back; nothing ran."
         case State.EXPIRED:
-            why = approval.get("closed_why")
+            why = approval.get("why")
             return f"Expired{f': {show(str(why))}' if why else ''}; nothing ran."
         case State.ROLLING_BACK:
             return "Being rolled back now."
@@ -106,9 +98,7 @@ def _reviewing(approval: Mapping[str, Any], over: bool) -> str:
         lacking = int(each["count"]) - int(each["have"])
         if lacking > 0:
             missing.append(
-                f"{lacking} of {show(each['group'])}"
-                if each.get("group")
-                else show(str(each.get("person")))
+                f"{lacking} of {show(each['group'])}" if each.get("group") else show(str(each.get("person")))
             )
     return f"{asker} asks; it needs {' and '.join(missing) or 'one more decision'}."
 
@@ -129,26 +119,16 @@ def _approved(approval: Mapping[str, Any], over: bool) -> str:
 
 def _approvers(approval: Mapping[str, Any]) -> str:
     """Who approved, and where."""
-    said = [
-        each for each in approval.get("decisions") or () if each["verdict"] == "approve"
-    ]
+    said = [each for each in approval.get("decisions") or () if each["verdict"] == "approve"]
     if not said:
         return f"policy {show(str(approval['policy']))}"
-    return ", ".join(
-        f"{name_of(each['by'])} in {show(each['channel'])}" for each in said
-    )
+    return ", ".join(f"{name_of(each['by'])} in {show(each['channel'])}" for each in said)
 
 
 def _last(approval: Mapping[str, Any], verdict: str) -> str:
-    said = [
-        each for each in approval.get("decisions") or () if each["verdict"] == verdict
-    ]
+    said = [each for each in approval.get("decisions") or () if each["verdict"] == verdict]
     if not said:
-        return (
-            f" ({show(str(approval['closed_why']))})"
-            if approval.get("closed_why")
-            else ""
-        )
+        return f" ({show(str(approval['closed_why']))})" if approval.get("why") else ""
     why = f": {show(said[-1]['comment'])}" if said[-1].get("comment") else ""
     return f" by {name_of(said[-1]['by'])} in {show(said[-1]['channel'])}{why}"
 

@@ -6,20 +6,30 @@ import json
 import os
 import pwd
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from core.apply.action import CommandSpec
 from core.apply.fingerprint import PATH
+from core.apply.template import Resolve
 from core.errors import Invalid
 
-Resolve = Callable[[str, str], str]
-"""(`env` or `file`, name) -> the value; raises a Refusal when there is none. The caller owns the real sources."""
-
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_REFERENCE = re.compile(r"\$\{(env|file):([^}]*)\}")
+_REFERENCE = re.compile(r"\$\{(env|file):([^{}]+)\}")
 _RESERVED = "INTERLOCK_"
+
+
+class Remembering:
+    """A resolver that keeps what it gave out, so that it can be taken out of the output again."""
+
+    def __init__(self, resolve: Resolve) -> None:
+        self._resolve = resolve
+        self.given: list[str] = []
+
+    def __call__(self, kind: str, name: str) -> str:
+        self.given.append(self._resolve(kind, name))
+        return self.given[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,37 +52,27 @@ class RunMarks:
 
 def look(spec: CommandSpec, resolve: Resolve) -> Environment:
     """The environment of a preview or a validation: nothing of a run, no secret parameter, no fencing token."""
-    named, hidden = _named(spec.env, resolve)
-    return Environment(values=_fixed(spec.run_as) | named, secrets=hidden)
+    remembering = Remembering(resolve)
+    values = _fixed(spec.run_as) | _named(spec.env, remembering)
+    return Environment(values=values, secrets=tuple(remembering.given))
 
 
 def act(spec: CommandSpec, resolve: Resolve, *, marks: RunMarks, secrets: Mapping[str, Any]) -> Environment:
     """The environment of an apply or a rollback; `secrets` are its secret parameters, in the form that `spec` asks for."""
-    named, hidden = _named(spec.env, resolve)
-    values = _fixed(spec.run_as) | named
+    remembering = Remembering(resolve)
+    values = _fixed(spec.run_as) | _named(spec.env, remembering)
     values |= {
         "INTERLOCK_APPROVAL": marks.approval,
         "INTERLOCK_RUN": marks.run,
         "INTERLOCK_FENCE": str(marks.fence),
     }
-    shown = {name: _text(value) for name, value in secrets.items()}
+    texts = {name: _text(value) for name, value in secrets.items()}
     stdin = None
     if spec.secrets == "stdin":
         stdin = json.dumps(dict(secrets), ensure_ascii=False).encode()
     else:
-        values |= {f"INTERLOCK_SECRET_{_secret_name(name)}": _checked(name, value) for name, value in shown.items()}
-    return Environment(values=values, stdin=stdin, secrets=(*hidden, *shown.values()))
-
-
-def resolve_references(text: str, resolve: Resolve) -> tuple[str, tuple[str, ...]]:
-    """`text` with each `${env:NAME}` and `${file:PATH}` replaced, and the values that were put in."""
-    hidden: list[str] = []
-
-    def put(match: re.Match[str]) -> str:
-        hidden.append(resolve(match[1], match[2]))
-        return hidden[-1]
-
-    return _REFERENCE.sub(put, text), tuple(hidden)
+        values |= {f"INTERLOCK_SECRET_{_secret_name(name)}": _checked(name, text) for name, text in texts.items()}
+    return Environment(values=values, stdin=stdin, secrets=(*remembering.given, *texts.values()))
 
 
 def _fixed(run_as: str | None) -> dict[str, str]:
@@ -93,17 +93,14 @@ def _fixed(run_as: str | None) -> dict[str, str]:
     }
 
 
-def _named(env: Mapping[str, str], resolve: Resolve) -> tuple[dict[str, str], tuple[str, ...]]:
-    """What the action names, resolved, and the values that came from outside the configuration."""
+def _named(env: Mapping[str, str], resolve: Resolve) -> dict[str, str]:
+    """What the action names, with each `${env:NAME}` and `${file:PATH}` replaced."""
     values: dict[str, str] = {}
-    hidden: list[str] = []
     for name, text in env.items():
         if not _NAME.fullmatch(name) or name.startswith(_RESERVED):
             raise Invalid("bad_environment", f"{name!r} may not be set for a command", name=name)
-        value, found = resolve_references(text, resolve)
-        values[name] = _checked(name, value)
-        hidden += found
-    return values, tuple(hidden)
+        values[name] = _checked(name, _REFERENCE.sub(lambda match: resolve(match[1], match[2]), text))
+    return values
 
 
 def _secret_name(name: str) -> str:

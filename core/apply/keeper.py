@@ -218,6 +218,9 @@ def keep(fd: int) -> None:
     keeper = os.getpid()
     pid = os.fork()
     if pid == 0:
+        # While the child holds the opener, it would wait at its gate for ever after the keeper's death.
+        for other in (opener, failure, fd):
+            os.close(other)
         become(plan, keeper, gate, reporter)
     os.close(gate)
     os.close(reporter)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from core.apply.fingerprint import PATH
 from core.apply.identity import MARK
@@ -29,26 +29,16 @@ class Keeper:
         self._stdin = stdin
         self._stdout = stdout
 
-    async def __aenter__(self) -> Keeper:
+    async def __aenter__(self) -> Self:
         ours, theirs = socket.socketpair()
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_SCRIPT), str(theirs.fileno())],
-                stdin=self._stdin,
-                stdout=self._stdout,
-                stderr=self._stdout,
-                env={"PATH": PATH, "LC_ALL": "C.UTF-8", MARK: self._mark},
-                cwd="/",
-                start_new_session=True,
-                pass_fds=(theirs.fileno(),),
-            )
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
+        with theirs:
+            self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=_LINE_LIMIT)
+            try:
+                self._process = self._spawn(theirs.fileno())
+            except BaseException:
+                self._writer.close()
+                raise
         self.pid = self._process.pid
-        self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=_LINE_LIMIT)
         return self
 
     async def __aexit__(
@@ -75,6 +65,19 @@ class Keeper:
             return None
         message: dict[str, Any] = json.loads(line)
         return message
+
+    def _spawn(self, wire: int) -> subprocess.Popen[bytes]:
+        """The keeper was started, knowing nothing yet: what it shall run comes through the socket, not in arguments."""
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_SCRIPT), str(wire)],
+            stdin=self._stdin,
+            stdout=self._stdout,
+            stderr=self._stdout,
+            env={"PATH": PATH, "LC_ALL": "C.UTF-8", MARK: self._mark},
+            cwd="/",
+            start_new_session=True,
+            pass_fds=(wire,),
+        )
 
     async def _gone(self) -> None:
         """The keeper ended and was reaped; one that does not leave in time is killed."""

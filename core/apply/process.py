@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 from core.apply.cgroup import Cgroups, remove
 from core.apply.deadline import Deadline
@@ -89,7 +89,7 @@ class _Streams:
         self.stdin = self._input.read if self._input else self._nothing
         self.stdout = self.output.write
 
-    def __enter__(self) -> _Streams:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

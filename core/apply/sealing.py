@@ -123,7 +123,9 @@ def read_key(path: Path) -> SealingKey:
     with open(path, "rb") as file:
         if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
             raise Unavailable(
-                "sealing_key_exposed", f"{path} may be read by others; `chmod 600` it, or make a new key", path=str(path)
+                "sealing_key_exposed",
+                f"{path} may be read by others; `chmod 600` it, or make a new key",
+                path=str(path),
             )
         return SealingKey(file.read(KEY_BYTES + 1))
 

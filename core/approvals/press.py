@@ -31,9 +31,7 @@ _LENGTH = _BYTES * 4 // 3
 
 _T = schema.press
 # The construct of one dialect compiles for both, and `ON CONFLICT DO NOTHING` is the same text in both.
-_NEW = Statement(
-    insert(_T).on_conflict_do_nothing(), tuple(column.name for column in _T.columns)
-)
+_NEW = Statement(insert(_T).on_conflict_do_nothing(), tuple(column.name for column in _T.columns))
 _FIND = Statement(select(_T).where(_T.c.hash == bindparam("hash")))
 _FORGET = Statement(delete(_T).where(_T.c.expires_at < bindparam("before")))
 
@@ -54,9 +52,7 @@ class Press:
         return self.expires_at <= now_us
 
 
-def token(
-    key: bytes, *, approval: int, revision: int, digest: str, choice: str, delivery: int
-) -> str:
+def token(key: bytes, *, approval: int, revision: int, digest: str, choice: str, delivery: int) -> str:
     """The token of one button on one copy: 32 characters of base64url, always the same under the same key."""
     meaning = f"interlock-press\n{approval}\n{revision}\n{digest}\n{choice}\n{delivery}".encode()
     return urlsafe_b64encode(hmac.digest(key, meaning, "sha256")[:_BYTES]).decode()
@@ -76,14 +72,7 @@ def mint(
     """Choice -> token; each can be found from now on. Minting the same again changes nothing."""
     minted: dict[str, str] = {}
     for choice in choices:
-        made = token(
-            key,
-            approval=approval,
-            revision=revision,
-            digest=digest,
-            choice=choice,
-            delivery=delivery,
-        )
+        made = token(key, approval=approval, revision=revision, digest=digest, choice=choice, delivery=delivery)
         minted[choice] = made
         tx.run(
             _NEW,

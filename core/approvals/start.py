@@ -9,7 +9,7 @@ from core.approvals.flags import config_in_force, halted
 from core.approvals.run import insert_run
 from core.approvals.states import State
 from core.errors import Conflict, Stale
-from core.ids import show
+from core.ids import parse, show
 from core.leases.fence import raise_fence
 from core.leases.lease import Lease
 from core.leases.proving import prove_held
@@ -19,7 +19,7 @@ from core.store.tx import Tx
 from core.world import World
 
 
-def start(tx: Tx, world: World, approval: Approval, *, digest: str, lease: Lease | None, holder: str, token: int) -> int:
+def start(tx: Tx, world: World, approval: Approval, *, digest: str, lease: Lease | None, holder: str) -> int:
     """The approval is APPLYING and its run exists; the run's number. The process is spawned after this commit.
 
     Guarded by state, version, apply clock, hold window, halt, configuration version and the lease with its token;
@@ -39,15 +39,16 @@ def start(tx: Tx, world: World, approval: Approval, *, digest: str, lease: Lease
     count = tally(policy, votes(decisions(tx, approval.id, approval.revision)), world.people, barred)
     if not count.satisfied:
         raise Conflict("no_longer_satisfied", f"the decisions on {approval.name} no longer satisfy policy {policy.name}")
+    token = lease.token if lease is not None else tx.now_us
     if lease is not None:
-        prove_held(tx, lease.number, token)
+        prove_held(tx, parse("L", lease.lock_id), token)
         raise_fence(tx, approval.resources, token)
     run = insert_run(
         tx,
         approval=approval.id,
         kind="apply",
         token=token,
-        lock_id=lease.number if lease is not None else None,
+        lock_id=parse("L", lease.lock_id) if lease is not None else None,
         holder=holder,
     )
     change(tx, approval, to=State.APPLYING, before="apply_expires_at", run=run)

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from core.audit.keys import VerifierKey
-from core.audit.loss import Loss, open_loss
 from core.audit.note import Checkpoint, Note
 from core.audit.reading import Reading
+from core.audit.statement import KeyChange, Loss, open_key_change, open_loss
 from core.audit.verdict import Finding, Findings
 from core.errors import Invalid
 
@@ -46,8 +46,7 @@ class Judge:
         self.anchored_size = 0
         self.losses: list[Finding] = []
         self._findings = findings
-        self._given = tuple(dict.fromkeys(keys))
-        self._trusted = set(self._given)
+        self._trusted = set(keys)
         self._retired_at: dict[VerifierKey, int] = {}
         self._claims: dict[str, _Claim] = {}
         self._inside_sizes: set[int] = set()
@@ -63,7 +62,9 @@ class Judge:
 
     def judge(self, reading: Reading, *, settled: int | None) -> None:
         """Hold every checkpoint against the log. `log:checkpoint` entries past `settled` need not have theirs yet."""
-        self._sign(reading)
+        changes = self._trust(reading)
+        self._sign()
+        self._retire(reading, changes)
         believed = self._believed(reading)
         excused = self._losses(reading)
         self._agree(reading, believed, excused)
@@ -86,52 +87,54 @@ class Judge:
         if not outside:
             self._inside_sizes.add(claim.checkpoint.size)
 
-    def _sign(self, reading: Reading) -> None:
-        """Find out who signed what, and which keys follow from the given ones by announced changes."""
-        changes: list[tuple[int, VerifierKey, VerifierKey]] = []
-        for change in reading.key_changes:
+    def _trust(self, reading: Reading) -> list[tuple[int, KeyChange]]:
+        """Believe the keys that follow from the given ones by stated changes; the changes that count."""
+        stated: list[tuple[int, KeyChange]] = []
+        for seq, statement in reading.key_changes:
             try:
-                changes.append((change.seq, VerifierKey.parse(change.old), VerifierKey.parse(change.new)))
+                change = open_key_change(statement)
             except Invalid as error:
-                self._findings.add("bad_entry", change.seq, f"it announces a key that is none: {error.message}")
-        candidates = dict.fromkeys([*self._given, *(key for _, old, new in changes for key in (old, new))])
+                self._findings.add("bad_statement", seq, f"it tells of another key, but {error.message}")
+                continue
+            if change.origin == reading.origin:
+                stated.append((seq, change))
+            else:
+                self._findings.add(
+                    "bad_statement", seq, "the statement of another key that it carries is another log's"
+                )
+        for _ in stated:
+            for _, change in stated:
+                if not self._trusted.isdisjoint((change.old, change.new)):
+                    self._trusted.update((change.old, change.new))
+        return [(seq, change) for seq, change in stated if change.old in self._trusted]
+
+    def _sign(self) -> None:
+        """Find out which believed keys signed what."""
         for claim in self._claims.values():
-            for key in candidates:
-                try:
-                    claim.signers.update(claim.note.signers([key]))
-                except Invalid as error:
-                    if key in self._trusted:
-                        self._findings.add("bad_signature", None, f"{claim.where}: {error.message}")
-        for _ in changes:
-            for seq, old, new in changes:
-                self._follow(reading, seq, old, new)
+            try:
+                claim.signers.update(claim.note.signers(self._trusted))
+            except Invalid as error:
+                self._findings.add("bad_signature", None, f"{claim.where}: {error.message}")
 
-    def _follow(self, reading: Reading, seq: int, old: VerifierKey, new: VerifierKey) -> None:
-        """Trust the other key of a change that a trusted key signed for."""
-        handover = self._first_signed(reading, seq, old)
-        if old in self._trusted and handover is not None:
-            self._trusted.add(new)
-        if new in self._trusted and self._first_signed(reading, seq, new) is not None:
-            self._trusted.add(old)
-        if old in self._trusted and new in self._trusted and handover is not None:
-            self._retired_at[old] = handover
-
-    def _first_signed(self, reading: Reading, seq: int, key: VerifierKey) -> int | None:
-        """The smallest checkpoint that covers entry `seq`, agrees with the log and is signed by `key`."""
-        sizes = (
-            claim.checkpoint.size
-            for claim in self._claims.values()
-            if key in claim.signers
-            and claim.checkpoint.size >= seq
-            and reading.roots.get(claim.checkpoint.size) == claim.checkpoint.root
-        )
-        return min(sizes, default=None)
+    def _retire(self, reading: Reading, changes: list[tuple[int, KeyChange]]) -> None:
+        """Know after which size a replaced key no longer signs: the first checkpoint that covers the change."""
+        for seq, change in changes:
+            sizes = (
+                claim.checkpoint.size
+                for claim in self._claims.values()
+                if claim.checkpoint.size >= seq
+                and not claim.signers.isdisjoint((change.old, change.new))
+                and reading.roots.get(claim.checkpoint.size) == claim.checkpoint.root
+            )
+            handover = min(sizes, default=None)
+            if handover is not None:
+                self._retired_at[change.old] = handover
 
     def _believed(self, reading: Reading) -> list[_Claim]:
         """The checkpoints of this log that a key signed which could sign then, by size."""
         believed: list[_Claim] = []
         for claim in self._claims.values():
-            signers = claim.signers & self._trusted
+            signers = claim.signers
             if not signers:
                 names = ", ".join(f"{signature.name} ({signature.key_id.hex()})" for signature in claim.note.signatures)
                 self._findings.add("unknown_key", None, f"{claim.where} is signed by {names}: not by a key of this log")

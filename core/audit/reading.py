@@ -25,15 +25,6 @@ _COLUMNS = ("ts", "event", "actor", "subject", "channel")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeyChange:
-    """A `log:key_changed` entry: from here on `new` signs, in the place of `old` (verifier keys as text)."""
-
-    seq: int
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:
     """A `log:checkpoint` entry: a checkpoint of `size` with that root (hex) was signed."""
 
@@ -52,18 +43,23 @@ class Reading:
         sizes: Collection[int],
         values: Iterable[Value] | None,
         values_may_lack: bool = False,
+        settled: int | None = None,
     ) -> None:
         """`sizes` are those whose root is wanted; `values` stand in order of seq, None leaves them unchecked.
 
         With `values_may_lack` a missing private value is nothing to find, as in an export that withholds some.
+        Values of entries past `settled`, which were appended while `values` was read, are left unchecked.
         """
         self.origin: str | None = None
         self.size = 0
         self.roots: dict[int, bytes] = {}
-        self.key_changes: list[KeyChange] = []
+        self.key_changes: list[tuple[int, str]] = []
+        """seq and statement of each `log:key_changed` entry."""
         self.restores: list[tuple[int, str]] = []
+        """seq and statement of each `log:restored` entry."""
         self.noted: list[Noted] = []
         self._findings = findings
+        self._settled = settled
         self._tree: Tree | None = Tree()
         self._ts = 0
         self._sizes = frozenset(sizes)
@@ -117,7 +113,7 @@ class Reading:
     def end(self) -> None:
         """Say what is left over once every entry was read."""
         if self._values is not None:
-            self._values.end()
+            self._values.end(self._settled)
         for seq, fields in (self._lacking or {}).items():
             self._findings.add(
                 "value_missing", seq, f"its {_listed(fields)} is gone, and no later entry says that it was erased"
@@ -147,7 +143,7 @@ class Reading:
             self._findings.add("clock_back", seq, "its time is before that of the entry before it")
         else:
             self._ts = members["ts"]
-        if self._values is not None:
+        if self._values is not None and (self._settled is None or seq <= self._settled):
             self._check_values(seq, members["private"], self._values)
         if members["event"].startswith("log:"):
             self._note(seq, members["event"], members["details"])
@@ -183,8 +179,8 @@ class Reading:
                         del self._lacking[erased]
             case "log:checkpoint", {"size": int(size), "root": str(root)}:
                 self.noted.append(Noted(seq=seq, size=size, root=root))
-            case "log:key_changed", {"old": str(old), "new": str(new)}:
-                self.key_changes.append(KeyChange(seq=seq, old=old, new=new))
+            case "log:key_changed", {"statement": str(statement)}:
+                self.key_changes.append((seq, statement))
             case "log:restored", {"statement": str(statement)}:
                 self.restores.append((seq, statement))
 
@@ -209,9 +205,9 @@ class _Values:
             self._advance()
         return present
 
-    def end(self) -> None:
-        """Say which values belong to no entry."""
-        while self._next is not None:
+    def end(self, settled: int | None) -> None:
+        """Say which values up to `settled` belong to no entry."""
+        while self._next is not None and (settled is None or self._next[0] <= settled):
             self._stray(self._next)
             self._advance()
 

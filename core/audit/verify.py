@@ -34,7 +34,7 @@ def verify(
     """
     findings = Findings()
     judge = Judge(findings, keys=keys, inside=checkpoints, outside=outside)
-    reading = Reading(findings, sizes=judge.sizes, values=values)
+    reading = Reading(findings, sizes=judge.sizes, values=values, settled=settled)
     for row in rows:
         reading.row(row)
     reading.end()

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from core.clock import SECOND
 from core.errors import Conflict
-from core.ids import show
+from core.ids import parse, show
 from core.leases.request import LeaseKind, Mode
 from core.store.encoding import load
 from core.store.rows import Row
@@ -41,6 +41,11 @@ class Lease:
     ended_at: int | None = None
     kind: LeaseKind = "lease"
     approval: int | None = None
+
+    @property
+    def number(self) -> int:
+        """The 7 of `L7`."""
+        return parse("L", self.lock_id)
 
     @property
     def fields(self) -> dict[str, Any]:

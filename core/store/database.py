@@ -46,6 +46,10 @@ class Database:
         """`sqlite` or `postgresql`."""
         return self._engine.dialect
 
+    def now_us(self) -> int:
+        """About the store's time, for deciding when to look again; guards use the transaction's own."""
+        return self._engine.now_us()
+
     def open(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         """Start the writer; news of commits is given on `loop`, or on the writer's thread without one."""
         self._loop = loop

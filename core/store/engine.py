@@ -17,6 +17,10 @@ class Engine(Protocol):
         """Open the batch's transaction, take `locks` in order, and return the store's time in microseconds."""
         ...
 
+    def now_us(self) -> int:
+        """About the store's time, from any thread."""
+        ...
+
     def execute(self, sql: str, values: Mapping[str, Any]) -> Any:
         """Run one statement; the driver's cursor."""
         ...

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -41,7 +42,8 @@ class PostgresEngine:
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn.replace("postgresql+psycopg://", "postgresql://", 1)
         self._batch = ""
-        self._now_us = 0
+        self._now_us = time.time_ns() // 1000
+        self._read_at = time.monotonic()
         self._db = self._connect()
 
     def _connect(self) -> psycopg.Connection[dict[str, Any]]:
@@ -61,7 +63,11 @@ class PostgresEngine:
         row = self._db.execute(_NOW).fetchone()
         assert row is not None
         self._now_us = int(row["now_us"])
+        self._read_at = time.monotonic()
         return self._now_us
+
+    def now_us(self) -> int:
+        return self._now_us + int((time.monotonic() - self._read_at) * 1_000_000)
 
     def execute(self, sql: str, values: Mapping[str, Any]) -> psycopg.Cursor[dict[str, Any]]:
         return self._db.execute(sql, values)

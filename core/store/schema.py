@@ -322,6 +322,12 @@ lease = Table(
         sqlite_where=text("ticket IS NOT NULL"),
         postgresql_where=text("ticket IS NOT NULL"),
     ),
+    Index(
+        "lease_approval",
+        "approval",
+        sqlite_where=text("approval IS NOT NULL"),
+        postgresql_where=text("approval IS NOT NULL"),
+    ),
 )
 
 lease_resource = Table(

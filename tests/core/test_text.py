@@ -81,7 +81,7 @@ def test_every_control_and_format_character_is_refused(text: str) -> None:
 def test_what_a_phone_makes_of_quotes_dashes_and_spaces_is_undone() -> None:
     typed = "run \u201cdeploy\u201d \u2014dry \u2013f it\u2019s\u00a0v1\u20112 \u2212x"
 
-    assert normalise_typing(typed) == "run \"deploy\" --dry -f it's v1-2 -x"
+    assert normalise_typing(typed) == 'run "deploy" --dry -f it\'s v1-2 -x'
 
 
 @given(st.text())

@@ -195,7 +195,11 @@ def test_a_number_keeps_its_exact_value(number: Decimal) -> None:
     assert bound(text, param) == text
 
 
-@given(st.dictionaries(st.text(max_size=8), st.one_of(st.none(), st.text(), st.integers(), st.floats(), st.lists(st.text()))))
+@given(
+    st.dictionaries(
+        st.text(max_size=8), st.one_of(st.none(), st.text(), st.integers(), st.floats(), st.lists(st.text()))
+    )
+)
 def test_whatever_is_sent_is_bound_or_refused_with_a_code(given: dict[str, Any]) -> None:
     try:
         values = bind(action(*DEPLOY), given).values

@@ -49,7 +49,9 @@ def test_references_to_secrets_stay_as_written() -> None:
 
 
 def test_a_value_that_looks_like_a_reference_is_not_resolved() -> None:
-    spec = HttpSpec(url="https://example.com/", headers={"X": "${env:TOKEN} {a}"}, body={"a": "{a}", "t": "${env:TOKEN}"})
+    spec = HttpSpec(
+        url="https://example.com/", headers={"X": "${env:TOKEN} {a}"}, body={"a": "{a}", "t": "${env:TOKEN}"}
+    )
 
     call = render_http(spec, {"a": "${env:OTHER}"}, resolve=lambda kind, name: f"<{kind} {name}>")
 

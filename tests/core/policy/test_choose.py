@@ -23,7 +23,9 @@ DEPLOY = Action(
 ASK = (Requirement(group="sre"),)
 
 
-def context(requester: Principal = ANA, now: datetime = datetime(2026, 7, 1, 21, 30, tzinfo=UTC), **values: Any) -> Context:
+def context(
+    requester: Principal = ANA, now: datetime = datetime(2026, 7, 1, 21, 30, tzinfo=UTC), **values: Any
+) -> Context:
     return Context.of(
         DEPLOY,
         values or {"env": "prod", "ratio": "0.5"},

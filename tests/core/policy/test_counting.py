@@ -32,7 +32,9 @@ PEOPLE = directory(
     person("eve"),
     agent("bot", "ana", "sre", "security"),
 )
-PROD = Policy(name="prod", require=(Requirement(group="sre", count=2), Requirement(group="security")), distinct_people=3)
+PROD = Policy(
+    name="prod", require=(Requirement(group="sre", count=2), Requirement(group="security")), distinct_people=3
+)
 
 
 def votes(*names: str) -> list[Vote]:
@@ -220,7 +222,9 @@ class TestWho:
 
 NAMES = "abcdef"
 requirements = st.one_of(
-    st.builds(lambda group, count: Requirement(group=group, count=count), st.sampled_from(GROUPS[:2]), st.integers(1, 3)),
+    st.builds(
+        lambda group, count: Requirement(group=group, count=count), st.sampled_from(GROUPS[:2]), st.integers(1, 3)
+    ),
     st.builds(lambda name: Requirement(person=name), st.sampled_from(NAMES)),
 )
 rules = st.builds(

@@ -44,7 +44,7 @@ def test_an_expression_over_the_request_holds(source: str) -> None:
     [
         'params.nope == "x"',
         "!(params.nope == 1)",
-        'params.env > 3',
+        "params.env > 3",
         "params.count / 0 == 1",
         'params.env == "prod" && params.nope == 1',
         "resources[9] == 'x'",

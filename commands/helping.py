@@ -1,0 +1,65 @@
+"""The verb `help`: only what the asker may run, made from the verbs and actions themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import Field
+
+from commands.verb import Args, Call, Outcome, Permission, Verb
+from core.apply.action import Action
+from core.approvals.proposal import visible
+from core.errors import NotFound
+from core.people.directory import Kind, Principal
+from core.store.tx import Tx
+from core.world import World
+
+
+class HelpArgs(Args):
+    """About which verb or action; none for all."""
+
+    verb: str | None = Field(default=None, max_length=64)
+
+
+def allowed(world: World, principal: Principal, verb: Verb) -> bool:
+    """Whether `principal` may use the verb at all; what it names may still be refused."""
+    match verb.permission:
+        case Permission.KNOWN | Permission.CHECKED:
+            return True
+        case Permission.DECIDE:
+            return principal.kind is Kind.PERSON
+        case right:
+            return world.rights.has(principal, right.value)
+
+
+def usage_of(action: Action) -> str:
+    """How an action is typed."""
+    words = [f"<{param.name}>" if param.required else f"[{param.name}=…]" for param in action.params]
+    return " ".join([action.name, *words, "[because <reason>]"])
+
+
+def help_verb(verbs: Iterable[Verb]) -> Verb:
+    """The verb `help` over these verbs and itself."""
+    known = list(verbs)
+
+    def run(tx: Tx, call: Call, args: HelpArgs, prepared: None) -> Outcome:
+        typed = [verb for verb in [*known, mine] if not verb.structured and allowed(call.world, call.principal, verb)]
+        actions = [each for each in call.world.actions.values() if visible(each, call.principal)]
+        lines = [f"{usage_of(each)}\n    {each.description or each.title}" for each in actions]
+        lines += [f"{verb.usage}\n    {verb.summary}" for verb in sorted(typed, key=lambda each: each.name)]
+        if args.verb is not None:
+            lines = [line for line in lines if line.split()[0] == args.verb]
+            if not lines:
+                raise NotFound("unknown_command", f"there is no {args.verb!r} that you may use; `help` lists what there is")
+        return Outcome(text="\n".join(lines), data={"items": [line.split("\n    ") for line in lines]})
+
+    mine = Verb(
+        name="help",
+        args=HelpArgs,
+        run=run,
+        permission=Permission.KNOWN,
+        positional=("verb",),
+        usage="help [verb]",
+        summary="What you may ask for.",
+    )
+    return mine

@@ -1,0 +1,170 @@
+"""Verbs that only look: show, queue, who, history, status, whoami."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from sqlalchemy import bindparam, func, select
+
+from commands.requesting import own
+from commands.stopping import NoArgs
+from commands.verb import Args, Call, Outcome, Permission, Verb
+from core.approvals.approval import Approval
+from core.approvals.flags import halted
+from core.approvals.shown import note_shown
+from core.approvals.states import State
+from core.approvals.view import listing, principal_json, view_of, who
+from core.clock import rfc3339
+from core.people.directory import Kind
+from core.store import schema
+from core.store.statement import Statement
+from core.store.tx import Tx
+
+_LOG = schema.log
+_HISTORY = Statement(
+    select(_LOG.c.seq, _LOG.c.ts, _LOG.c.event, _LOG.c.actor, _LOG.c.channel)
+    .where(_LOG.c.subject == bindparam("subject"))
+    .order_by(_LOG.c.seq.desc())
+    .limit(50)
+)
+_BY_STATE = Statement(
+    select(schema.approval.c.state, func.count().label("n")).group_by(schema.approval.c.state)
+)
+
+
+class IdArgs(Args):
+    """Which approval."""
+
+    id: str
+
+
+class QueueArgs(Args):
+    """Mine (asked by me, or waiting for me), or all that is open."""
+
+    which: Literal["mine", "all"] = "mine"
+
+
+def _show(tx: Tx, call: Call, args: IdArgs, prepared: None) -> Outcome:
+    approval = own(tx, call, args.id)
+    if call.principal.kind is Kind.PERSON and approval.state is State.REVIEWING and call.may_decide:
+        note_shown(tx, approval=approval.id, revision=approval.revision, person=call.principal.id)
+    return Outcome(text=f"{approval.name}: {approval.title} — {_state(approval)}", approval=approval.id)
+
+
+def _state(approval: Approval) -> str:
+    words = {
+        State.REVIEWING: "waits for decisions",
+        State.APPROVED: "approved, not yet started",
+        State.APPLYING: "running",
+        State.UNKNOWN: "nobody knows how it ended; a person must `resolve` it",
+    }
+    said = words.get(approval.state, str(approval.state).lower().replace("_", " "))
+    return f"{said} ({approval.closed_why})" if approval.closed_why else said
+
+
+def _queue(tx: Tx, call: Call, args: QueueArgs, prepared: None) -> Outcome:
+    found = listing(tx, call.world, viewer=call.principal, state="open", mine=args.which == "mine", limit=50)
+    lines = [f"{each.name}  {_state(each)}  {each.title}  (asked by {each.requester})" for each in found]
+    empty = "Nothing waits for you." if args.which == "mine" else "Nothing is open."
+    return Outcome(text="\n".join(lines) or empty, data={"items": [view_of(tx, call.world, each) for each in found]})
+
+
+def _who(tx: Tx, call: Call, args: IdArgs, prepared: None) -> Outcome:
+    approval = own(tx, call, args.id)
+    answer = who(tx, call.world, approval.id)
+    return Outcome(text=f"{approval.name}: {answer['words']}", data=answer)
+
+
+def _history(tx: Tx, call: Call, args: IdArgs, prepared: None) -> Outcome:
+    approval = own(tx, call, args.id)
+    rows = tx.all(_HISTORY, subject=approval.name)[::-1]
+    items: list[dict[str, Any]] = [
+        {
+            "seq": row["seq"],
+            "ts": rfc3339(row["ts"]),
+            "event": row["event"],
+            "actor": row["actor"],
+            "channel": row["channel"],
+        }
+        for row in rows
+    ]
+    lines = [f"{each['ts']}  {each['event']}  {each['actor'] or ''}" for each in items]
+    return Outcome(text="\n".join(lines), data={"items": items}, approval=approval.id)
+
+
+def _status(tx: Tx, call: Call, args: NoArgs, prepared: None) -> Outcome:
+    counts = {row["state"]: int(row["n"]) for row in tx.all(_BY_STATE)}
+    why = halted(tx)
+    words = ", ".join(f"{count} {state.lower()}" for state, count in sorted(counts.items())) or "no requests yet"
+    text = f"Everything is stopped ({why}); `resume` ends that. {words}" if why else f"Running. {words}"
+    return Outcome(text=text, data={"approvals": counts, "halted": why, "config": call.world.version})
+
+
+def _whoami(tx: Tx, call: Call, args: NoArgs, prepared: None) -> Outcome:
+    me = call.principal
+    groups = ", ".join(sorted(me.groups)) or "no group"
+    return Outcome(
+        text=f"{me.name} ({me.id}, {me.kind.value}), in {groups}; proved as {call.assurance.word} by {call.channel}",
+        data={
+            **principal_json(call.world, me.id),
+            "groups": sorted(me.groups),
+            "assurance": call.assurance.word,
+            "may_decide": me.kind is Kind.PERSON and call.may_decide,
+        },
+    )
+
+
+VERBS = (
+    Verb(
+        name="show",
+        args=IdArgs,
+        run=_show,
+        permission=Permission.READ,
+        positional=("id",),
+        usage="show <id>",
+        summary="The card of one request.",
+    ),
+    Verb(
+        name="queue",
+        args=QueueArgs,
+        run=_queue,
+        permission=Permission.READ,
+        positional=("which",),
+        usage="queue [mine|all]",
+        summary="What waits for you, or everything open.",
+    ),
+    Verb(
+        name="who",
+        args=IdArgs,
+        run=_who,
+        permission=Permission.READ,
+        positional=("id",),
+        usage="who <id>",
+        summary="What is missing, who could give it, who cannot and why.",
+    ),
+    Verb(
+        name="history",
+        args=IdArgs,
+        run=_history,
+        permission=Permission.READ,
+        positional=("id",),
+        usage="history <id>",
+        summary="What happened to a request, from the log.",
+    ),
+    Verb(
+        name="status",
+        args=NoArgs,
+        run=_status,
+        permission=Permission.READ,
+        usage="status",
+        summary="How the hub is doing.",
+    ),
+    Verb(
+        name="whoami",
+        args=NoArgs,
+        run=_whoami,
+        permission=Permission.KNOWN,
+        usage="whoami",
+        summary="Who you are here, and how strongly that is proved.",
+    ),
+)

@@ -1,0 +1,174 @@
+"""Looking at who has and who wants a set of resources. Nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, and_, bindparam, case, func, or_, select
+
+from core.leases.resource import footprint
+from core.leases.terms import IN_THE_WAY
+from core.store import schema
+from core.store.encoding import load
+from core.store.rows import Reader, Row
+from core.store.statement import Statement
+
+NEWEST = (1 << 62) - 1
+"""The arrival of a request that has none yet: after everybody."""
+
+_lease = schema.lease
+_names = schema.lease_resource
+_WAITERS = 16
+
+
+def _int(name: str) -> Any:
+    return bindparam(name, type_=BigInteger())
+
+
+def _places(kind: str, count: int) -> list[Any]:
+    return [bindparam(f"{kind}{at}") for at in range(count)]
+
+
+def _touching(names: int, leaves: int) -> Any:
+    """Ids of live leases and waiters whose resources conflict with those bound as n0… (all) and f0… (leaves)."""
+    return (
+        select(_names.c.lease)
+        .where(
+            or_(
+                _names.c.resource.in_(_places("f", leaves)),
+                and_(_names.c.leaf == 1, _names.c.resource.in_(_places("n", names))),
+            )
+        )
+        .distinct()
+        .subquery()
+    )
+
+
+def _better() -> ColumnElement[bool]:
+    """Whether a live waiter's rank is better than the bound one."""
+    return and_(
+        _lease.c.expires_at > _int("now_us"),
+        or_(
+            _lease.c.rank_class < bindparam("rank_class", type_=Integer()),
+            and_(
+                _lease.c.rank_class == bindparam("rank_class", type_=Integer()), _lease.c.arrival < _int("arrival")
+            ),
+        ),
+    )
+
+
+def _conflicting(what: Select[Any], names: int, leaves: int) -> Select[Any]:
+    touching = _touching(names, leaves)
+    return what.select_from(touching.join(_lease, _lease.c.id == touching.c.lease)).where(
+        _lease.c.id != _int("but"), or_(_lease.c.mode == "exclusive", bindparam("exclusive", type_=Integer()) == 1)
+    )
+
+
+@lru_cache(maxsize=256)
+def _obstacles(names: int, leaves: int) -> Statement:
+    lapsed = case((and_(_lease.c.state == "held", _lease.c.expires_at <= _int("now_us")), 1), else_=0)
+    return Statement(
+        _conflicting(select(_lease, lapsed.label("lapsed")), names, leaves)
+        .where(or_(_lease.c.state != "waiting", _better()))
+        .order_by(lapsed, _lease.c.state, _lease.c.rank_class, _lease.c.arrival)
+        .limit(IN_THE_WAY)
+    )
+
+
+@lru_cache(maxsize=256)
+def _ahead(names: int, leaves: int) -> Statement:
+    return Statement(
+        _conflicting(select(func.count().label("ahead")), names, leaves).where(_lease.c.state == "waiting", _better())
+    )
+
+
+@lru_cache(maxsize=256)
+def _waiters(names: int, leaves: int) -> Statement:
+    touching = _touching(names, leaves)
+    return Statement(
+        select(_lease)
+        .select_from(touching.join(_lease, _lease.c.id == touching.c.lease))
+        .where(
+            _lease.c.state == "waiting",
+            or_(
+                _lease.c.rank_class > bindparam("rank_class", type_=Integer()),
+                and_(
+                    _lease.c.rank_class == bindparam("rank_class", type_=Integer()),
+                    _lease.c.arrival > _int("arrival"),
+                ),
+            ),
+        )
+        .order_by(_lease.c.rank_class, _lease.c.arrival)
+        .limit(_WAITERS)
+    )
+
+
+def _bound(region: dict[str, int]) -> tuple[int, int, dict[str, Any]]:
+    """Both lists padded to a power of two, so that few statements serve every size."""
+    names = list(region)
+    leaves = [name for name, leaf in region.items() if leaf]
+    values: dict[str, Any] = {}
+    sizes = []
+    for kind, listed in (("n", names), ("f", leaves)):
+        size = 1 << max(0, len(listed) - 1).bit_length()
+        sizes.append(size)
+        last = len(listed) - 1
+        for at in range(size):
+            values[f"{kind}{at}"] = listed[min(at, last)]
+    return sizes[0], sizes[1], values
+
+
+def obstacles(
+    reader: Reader, *, resources: Iterable[str], mode: str, rank_class: int, arrival: int, but: int = 0
+) -> list[Row]:
+    """What conflicts with a request of that rank: leases, and live waiters of better rank.
+
+    Each row has `lapsed`: 1 for a lease whose time is over and which nobody reclaimed yet; those come last and are
+    not in the way. Otherwise closed and held ones come before waiters. At most IN_THE_WAY rows.
+    """
+    names, leaves, values = _bound(footprint(resources))
+    return reader.all(
+        _obstacles(names, leaves),
+        now_us=reader.now_us,
+        exclusive=1 if mode == "exclusive" else 0,
+        rank_class=rank_class,
+        arrival=arrival,
+        but=but,
+        **values,
+    )
+
+
+def obstacles_of(reader: Reader, row: Row) -> list[Row]:
+    """What conflicts with the waiter of that row."""
+    return obstacles(
+        reader,
+        resources=load(row["resources"]),
+        mode=row["mode"],
+        rank_class=row["rank_class"],
+        arrival=row["arrival"],
+        but=row["id"],
+    )
+
+
+def position_of(reader: Reader, row: Row) -> int:
+    """The place of the waiter of that row: 1 is next."""
+    names, leaves, values = _bound(footprint(load(row["resources"])))
+    found = reader.one(
+        _ahead(names, leaves),
+        now_us=reader.now_us,
+        exclusive=1 if row["mode"] == "exclusive" else 0,
+        rank_class=row["rank_class"],
+        arrival=row["arrival"],
+        but=row["id"],
+        **values,
+    )
+    assert found is not None
+    return int(found["ahead"]) + 1
+
+
+def waiters(reader: Reader, region: dict[str, int], rank_class: int, arrival: int) -> list[Row]:
+    """The next waiters after that rank, dead ones too, whose resources conflict with the footprint `region`."""
+    names, leaves, values = _bound(region)
+    return reader.all(_waiters(names, leaves), rank_class=rank_class, arrival=arrival, **values)

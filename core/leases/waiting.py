@@ -1,0 +1,79 @@
+"""A place in the queue: asking for it, which keeps it alive, and giving it up."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, bindparam, update
+
+from core.errors import Conflict
+from core.ids import parse, show
+from core.leases.finding import ticket_row
+from core.leases.handing import hand_out, hand_to
+from core.leases.lease import Ticket, ticket_of
+from core.leases.looking import position_of
+from core.leases.terms import place_us
+from core.leases.vacating import expire, vacate
+from core.store import schema
+from core.store.encoding import load
+from core.store.rows import Row
+from core.store.statement import Statement
+from core.store.tx import Tx
+
+_lease = schema.lease
+_KEEP = Statement(
+    update(_lease)
+    .where(
+        _lease.c.id == bindparam("w_id"),
+        _lease.c.state == "waiting",
+        _lease.c.expires_at > bindparam("w_now", type_=BigInteger()),
+    )
+    .values(expires_at=bindparam("expires_at"))
+    .returning(_lease)
+)
+
+
+def poll(tx: Tx, principal: str, ticket: str) -> Ticket:
+    """The place as it is now. One that waits lives for another place time, and is granted if nobody is in its way.
+
+    Raises NotFound for none of theirs.
+    """
+    row = ticket_row(tx, principal, ticket)
+    if row["state"] != "waiting":
+        return ticket_of(row)
+    kept = tx.one(_KEEP, w_id=row["id"], w_now=tx.now_us, expires_at=_until(row, tx.now_us))
+    if kept is None:
+        return ticket_of(_lapse(tx, row))
+    granted = hand_to(tx, kept)
+    return ticket_of(kept, position_of(tx, kept)) if granted is None else ticket_of(granted)
+
+
+def cancel(tx: Tx, principal: str, ticket: str, channel: str | None = None) -> Ticket:
+    """The place is given up; one that is gone already answers what became of it.
+
+    Raises NotFound, and Conflict (`already_granted`) with the lock id: that one is released, not cancelled.
+    """
+    row = ticket_row(tx, principal, ticket)
+    if row["token"] is not None:
+        lock_id = show("L", row["id"])
+        raise Conflict(
+            "already_granted", f"{show('T', parse('T', ticket))} was granted as {lock_id}; release that", lock_id=lock_id
+        )
+    if row["state"] != "waiting":
+        return ticket_of(row)
+    ended = vacate(
+        tx, row, "cancelled", "lease:cancelled", actor=principal, channel=channel, details={"why": "asked"}
+    )
+    assert ended is not None
+    hand_out(tx, load(row["resources"]))
+    return ticket_of(ended)
+
+
+def _until(row: Row, now_us: int) -> int:
+    """When the place lapses, asked for now: in its place time, within the whole wait, never sooner than it was."""
+    return max(row["expires_at"], min(row["wait_until"], now_us + place_us(row["ttl_us"])))
+
+
+def _lapse(tx: Tx, row: Row) -> Row:
+    ended = expire(tx, row)
+    assert ended is not None
+    hand_out(tx, load(row["resources"]))
+    return ended

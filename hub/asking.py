@@ -1,0 +1,91 @@
+"""Who is asked, and where: the copies that a request under review shall have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from core.approvals.approval import Approval
+from core.approvals.states import State
+from core.people.directory import Principal
+from core.policy.counting import barred_by, eligible
+from core.policy.policy import Policy
+from core.world import World
+from hub.contracts import Adapter, Live
+
+MOST_PEOPLE = 10
+"""People who are asked one by one when the policy does not say whom to ask."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One place that shall show a copy; `recipient` is the person it is for, where it is for one."""
+
+    channel: str
+    address: str
+    recipient: str | None = None
+
+
+def targets(
+    world: World, approval: Approval, adapters: Mapping[str, Adapter], works: Callable[[str], bool]
+) -> list[Target]:
+    """The places that shall show `approval`, each once, best known recipient first come.
+
+    Under review these are the policy's `ask`, or by default each eligible person on the first working channel that
+    they prefer, at most ten. Where it was asked from is always among them. The page needs no copy.
+    """
+    found = [*_origin(approval, adapters)]
+    if approval.state is State.REVIEWING:
+        policy = next((each for each in world.policies if each.name == approval.policy), None)
+        if policy is not None:
+            people = _deciders(world, approval, policy)
+            found += _asked(policy, people, adapters) if policy.ask else _preferred(people, adapters, works)
+    places = {(each.channel, each.address): each for each in reversed(found)}
+    return [each for each in found if places.pop((each.channel, each.address), None) is not None]
+
+
+def _origin(approval: Approval, adapters: Mapping[str, Adapter]) -> Iterator[Target]:
+    adapter = adapters.get(approval.channel)
+    if adapter is not None and approval.address and not isinstance(adapter, Live):
+        yield Target(channel=approval.channel, address=approval.address)
+
+
+def _deciders(world: World, approval: Approval, policy: Policy) -> list[Principal]:
+    """Everybody who could fill a seat, in order of their ids."""
+    barred = barred_by(approval.requester, approval.owners, world.people)
+    return sorted(
+        (each for each in world.people if eligible(policy, each.id, world.people, barred)), key=lambda each: each.id
+    )
+
+
+def _asked(policy: Policy, people: list[Principal], adapters: Mapping[str, Adapter]) -> Iterator[Target]:
+    """What `ask` names: `channel:address`, a channel with a place of its own, or each eligible person there."""
+    for wish in policy.ask:
+        name, _, address = wish.partition(":")
+        adapter = adapters.get(name)
+        if adapter is None or isinstance(adapter, Live):
+            continue
+        place = address or adapter.powers.address
+        if place is not None:
+            yield Target(channel=name, address=place)
+        else:
+            yield from (found for each in people if (found := _reach(name, adapter, each)))
+
+
+def _preferred(
+    people: list[Principal], adapters: Mapping[str, Adapter], works: Callable[[str], bool]
+) -> Iterator[Target]:
+    """Each person once, on the first channel that works; nobody who says no preference is left out."""
+    for person in people[:MOST_PEOPLE]:
+        names = person.prefer or tuple(name for name, each in adapters.items() if each.powers.addresses_people)
+        usable = [name for name in names if name in adapters and not isinstance(adapters[name], Live)]
+        reachable = (found for name in usable if works(name) and (found := _reach(name, adapters[name], person)))
+        waiting = (found for name in usable if (found := _reach(name, adapters[name], person)))
+        chosen = next(reachable, None) or next(waiting, None)
+        if chosen is not None:
+            yield chosen
+
+
+def _reach(name: str, adapter: Adapter, person: Principal) -> Target | None:
+    address = adapter.address_of(person.identities, person.email)
+    return None if address is None else Target(channel=name, address=address, recipient=person.id)

@@ -1,0 +1,150 @@
+"""Carrying out one operation, command or HTTP call alike: a look (validation, preview) or the act itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from core.apply import environment, http, process
+from core.apply.action import CommandSpec, HttpSpec, Operation
+from core.apply.cgroup import Cgroups
+from core.apply.deadline import Deadline
+from core.apply.environment import Resolve, RunMarks, resolve_references
+from core.apply.exit import Exit
+from core.apply.identity import Identity
+from core.apply.prepared import prepare
+from core.apply.template import HttpCall, render_http
+from core.apply.watch import Stop
+from core.approvals.proposal import rendered
+from core.errors import TooLarge
+
+PREVIEW_LIMIT = 262_144
+"""Bytes that a preview or validation may print; past that the request fails, since nobody could be shown all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How an operation ended. `unknown` means that nobody can say whether it had its effect."""
+
+    outcome: Literal["completed", "failed", "unknown"]
+    exit_code: int | None
+    output: str
+    dropped: int
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """What an apply or a rollback has and a look never gets."""
+
+    marks: RunMarks
+    secrets: Mapping[str, str]
+    stop: Stop
+    deadline: Deadline
+    on_started: Callable[[Identity], Awaitable[None]]
+    on_output: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrier:
+    """Where operations run: the folder of hub.yaml, the secrets of the environment, and cgroups where there are any."""
+
+    root: Path
+    resolve: Resolve
+    cgroups: Cgroups | None = None
+
+    async def look(self, operation: Operation, values: Mapping[str, Any]) -> Result:
+        """A validation or preview: no secrets, no token, no environment of apply. Raises a Refusal if it cannot start.
+
+        Raises TooLarge `preview_too_large` for more output than can be shown.
+        """
+        if isinstance(operation, CommandSpec):
+            spec = rendered(operation, values)
+            assert isinstance(spec, CommandSpec)
+            env = environment.look(spec, self.resolve)
+            command = await asyncio.to_thread(
+                prepare, spec, root=self.root, environment=env, output_limit=PREVIEW_LIMIT
+            )
+            end = await process.run(command, on_started=_nothing, stop=asyncio.Event(), cgroups=self.cgroups)
+            result = _of_exit(end)
+        else:
+            call, redact = self._http(operation, values)
+            answer = await http.call(call, operation, stop=asyncio.Event(), redact=redact, output_limit=PREVIEW_LIMIT)
+            result = _of_http(answer)
+        if result.dropped:
+            raise TooLarge(
+                "preview_too_large",
+                f"it printed more than {PREVIEW_LIMIT // 1024} KB, which nobody could be shown whole",
+            )
+        return result
+
+    async def act(self, operation: Operation, values: Mapping[str, Any], act: Act) -> Result:
+        """The operation itself, for a run that exists. Raises a Refusal when nothing was started."""
+        if isinstance(operation, HttpSpec):
+            call, redact = self._http(operation, values)
+            redact = (*redact, *act.secrets.values())
+            return _of_http(
+                await http.call(call, operation, stop=act.stop, deadline=act.deadline, marks=act.marks, redact=redact)
+            )
+        spec = rendered(operation, values)
+        assert isinstance(spec, CommandSpec)
+        env = environment.act(spec, self.resolve, marks=act.marks, secrets=act.secrets)
+        command = await asyncio.to_thread(prepare, spec, root=self.root, environment=env)
+        return _of_exit(
+            await process.run(
+                command,
+                on_started=act.on_started,
+                stop=act.stop,
+                on_output=act.on_output,
+                deadline=act.deadline,
+                cgroups=self.cgroups,
+            )
+        )
+
+    def _http(self, spec: HttpSpec, values: Mapping[str, Any]) -> tuple[HttpCall, tuple[str, ...]]:
+        hidden: list[str] = []
+
+        def resolve(reference: str) -> str:
+            text, found = resolve_references(reference, self.resolve)
+            hidden.extend(found)
+            return text
+
+        return render_http(spec, values, resolve), tuple(hidden)
+
+
+async def _nothing(identity: Identity) -> None:
+    """A look leaves no process group to recover: its keeper dies with the hub."""
+
+
+def _of_exit(end: Exit) -> Result:
+    base = Result(outcome="unknown", exit_code=end.exit_code, output=end.output, dropped=end.truncated_bytes, why=None)
+    if end.status == "exited":
+        if end.exit_code == 0:
+            return replace(base, outcome="completed")
+        return replace(base, outcome="failed", why=f"exit status {end.exit_code}")
+    words = {
+        "signalled": f"ended by signal {end.signal}",
+        "timed_out": "timed out",
+        "stopped": "stopped",
+        "lease_lost": "its lease was lost",
+        "lost": "its keeper died",
+    }[end.status]
+    if end.status == "signalled":
+        return replace(base, outcome="failed", why=words)
+    if end.status == "stopped" and end.wholly_reaped:
+        return replace(base, outcome="failed", why="stopped, and nothing of it is left")
+    left = "" if end.wholly_reaped else "; not everything of it could be killed"
+    return replace(base, why=f"{words}{left}")
+
+
+def _of_http(answer: http.HttpExit) -> Result:
+    return Result(
+        outcome=answer.outcome,
+        exit_code=answer.status_code,
+        output=answer.output,
+        dropped=answer.truncated_bytes,
+        why=None if answer.outcome == "completed" else answer.reason,
+    )

@@ -1,0 +1,333 @@
+"""From a proved message to one answer, in one write: once, who, limit, parse, may, run, answer.
+
+Refusals are answers. Those of a known sender are recorded with their reason in the same commit as the stored
+answer; a sender beyond the limits is counted, and recorded once a minute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from commands.grammar import parse
+from commands.helping import allowed
+from commands.registry import Registry
+from commands.verb import Call, Desk, Outcome, Permission, Verb
+from core import errors
+from core.approvals.flags import config_in_force
+from core.approvals.press import find as find_press
+from core.approvals.view import view
+from core.clock import Clock
+from core.errors import Forbidden, Invalid, NotFound, Refusal, Stale, TooFast, Unproven
+from core.ids import show
+from core.once import Once, keep, recall
+from core.people.directory import Kind, Principal
+from core.store.database import Database
+from core.store.encoding import dump, load
+from core.store.tx import Tx
+from core.world import World
+from hub.contracts import Command, Inbound, Reply
+from hub.limits import Limiter
+
+_RETRIES = 3
+_NOTE_EVERY_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the one write came to: a reply, or the refusal that was recorded."""
+
+    reply: Reply | None = None
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """One command on its way into the transaction."""
+
+    call: Call
+    verb: Verb
+    args: Any
+    prepared: Any
+    once: Once | None
+
+
+class Pipeline:
+    """The one way in, for every channel."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        registry: Registry,
+        limiter: Limiter,
+        desk: Desk,
+        clock: Clock,
+        world: Callable[[], World],
+        count: Callable[[str, str, str], object],
+    ) -> None:
+        self._db = db
+        self._registry = registry
+        self._limiter = limiter
+        self._desk = desk
+        self._clock = clock
+        self._world = world
+        self._count = count
+        self._noted: dict[str, float] = {}
+
+    async def handle(self, inbound: Inbound) -> Reply:
+        """The answer to a proved message, never an exception for a refusal."""
+        try:
+            call = self._call(inbound)
+        except Refusal as refusal:
+            self._count("unknown-sender", refusal.code, inbound.channel)
+            return refused_reply(refusal)
+        try:
+            return await self._handle(inbound, call)
+        except Refusal as refusal:
+            return refused_reply(refusal)
+
+    async def _handle(self, inbound: Inbound, call: Call) -> Reply:
+        once = None
+        if inbound.message_id is not None:
+            once = Once(
+                scope=f"channel:{inbound.channel}",
+                sender=call.principal.id,
+                key=inbound.message_id,
+                body_hash=inbound.body_hash,
+            )
+        if inbound.press is not None:
+            return await self._press(call, inbound.press, inbound.comment)
+        if inbound.command is not None:
+            return await self.act(call, inbound.command, once=once)
+        try:
+            verb, args = parse(inbound.text or "", self._registry, call.world.actions)
+        except Refusal as refusal:
+            self._limit(call, None)
+            raise await self._refuse(call, "parse", refusal, once) from None
+        return await self.act(call, Command(verb=verb.name, args=args), once=once)
+
+    def _call(self, inbound: Inbound) -> Call:
+        world = self._world()
+        sender = inbound.sender
+        principal: Principal | None = None
+        if sender.principal is not None:
+            principal = world.people.find(sender.principal)
+        elif sender.identity is not None:
+            principal = world.people.by_identity(inbound.channel, sender.identity)
+        if principal is None or inbound.assurance == 0:
+            raise Unproven("unknown_sender", "nobody in hub.yaml has this identity; ask an administrator to add you")
+        return Call(
+            world=world,
+            principal=principal,
+            channel=inbound.channel,
+            assurance=inbound.assurance,
+            may_decide=inbound.may_decide,
+            address=inbound.answer_to,
+            said_at_us=inbound.said_at_us,
+            message_id=inbound.message_id,
+        )
+
+    async def _press(self, call: Call, token: str, comment: str | None) -> Reply:
+        press = await self._db.read(find_press, token)
+        if press is None:
+            self._limit(call, None)
+            refusal = NotFound("unknown_press", "this button is not ours, or too old; open the request again")
+            raise await self._refuse(call, "press", refusal, None, event="press:refused")
+        name = show("A", press.approval)
+        args: dict[str, Any] = {"ids": [name], "digest": press.digest, "comment": comment}
+        if press.choice == "stop":
+            args = {"target": name, "reason": comment or "the button Stop was pressed"}
+        elif press.choice in ("apply", "rollback"):
+            args = {"ids": [name]}
+        key = hashlib.sha256(token.encode())
+        once = Once(scope="press", sender=call.principal.id, key=key.hexdigest(), body_hash=key.digest())
+        return await self.act(call, Command(verb=press.choice, args=args), once=once)
+
+    async def act(self, call: Call, command: Command, *, once: Once | None = None) -> Reply:
+        """The reply of one command by a known principal. Raises the Refusal, which is recorded by then."""
+        verb = self._registry.find(command.verb)
+        if verb is None:
+            raise await self._refuse(
+                call, "unknown", NotFound("unknown_command", f"there is no command {command.verb[:60]!r}"), once
+            )
+        self._limit(call, verb)
+        for _ in range(_RETRIES):
+            try:
+                args = _validated(verb, command.args)
+                demand_may(call, verb)
+                prepared = await verb.prepare(self._desk, call, args) if verb.prepare else None
+            except Refusal as refusal:
+                raise await self._refuse(call, verb.name, refusal, once) from None
+            work = _Work(call=call, verb=verb, args=args, prepared=prepared, once=once)
+            answer = await self._db.write(
+                execute,
+                work,
+                locks=verb.locks(args),
+                urgent=verb.urgent,
+                refused=lambda tx, refusal, work=work: record_refusal(tx, work, refusal),  # type: ignore[misc]
+            )
+            if isinstance(answer.refusal, Stale) and answer.refusal.code == "config_changed":
+                call = self._moved(call)
+                continue
+            break
+        outcome = answer.refusal.code if answer.refusal else "ok"
+        self._count(verb.name, outcome, call.channel)
+        if answer.refusal is not None:
+            raise answer.refusal
+        assert answer.reply is not None
+        return answer.reply
+
+    def _moved(self, call: Call) -> Call:
+        """The call under the configuration in force now. Raises Unproven when its principal is gone."""
+        world = self._world()
+        principal = call.principal
+        if principal.kind is not Kind.OPERATOR:
+            found = world.people.find(principal.id)
+            if found is None:
+                raise Unproven("unknown_sender", "you are no longer in the configuration")
+            principal = found
+        return replace(call, world=world, principal=principal)
+
+    def _limit(self, call: Call, verb: Verb | None) -> None:
+        """Nothing, within the limits. Raises TooFast, which costs nothing and is recorded once a minute."""
+        if verb is not None and verb.unlimited:
+            return
+        limits, now = call.world.limits, self._clock.monotonic()
+        wait = self._limiter.take(call.principal.id, limits.commands_per_second, limits.burst, now)
+        if not wait:
+            return
+        self._count("limited", "too_fast", call.channel)
+        refusal = TooFast("too_fast", "too fast; slow down and try again", retry_after_seconds=wait)
+        if now - self._noted.get(call.principal.id, -_NOTE_EVERY_SECONDS) >= _NOTE_EVERY_SECONDS:
+            self._noted[call.principal.id] = now
+            self._db.write(_note_refusal, call, "limited", refusal, "command:refused")
+        raise refusal
+
+    async def _refuse(
+        self, call: Call, what: str, refusal: Refusal, once: Once | None, event: str = "command:refused"
+    ) -> Refusal:
+        """The refusal, recorded and stored; or the first one under the same once-key."""
+        self._count(what, refusal.code, call.channel)
+        answer = await self._db.write(_refuse_early, call, what, refusal, once, event)
+        if answer.reply is not None:  # the same message had been answered before
+            raise _Answered(answer.reply)
+        assert answer.refusal is not None
+        return answer.refusal
+
+
+class _Answered(Refusal):
+    """The same message was accepted the first time, so its first answer stands."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.code or "repeated", reply.text)
+        self.reply = reply
+
+
+def demand_may(call: Call, verb: Verb) -> None:
+    """Nothing, when the caller has the verb's permission. Raises Forbidden."""
+    principal = call.principal
+    if verb.permission is Permission.DECIDE:
+        if principal.kind is not Kind.PERSON:
+            raise Forbidden("not_a_person", "agents and services ask; only people decide")
+        if not call.may_decide:
+            raise Forbidden("key_may_not_decide", "this key was made without the right to decide")
+    if not allowed(call.world, principal, verb):
+        raise Forbidden(
+            "not_allowed", f"{principal.id} may not {verb.name}; it needs the right {verb.permission.value}"
+        )
+
+
+def _validated(verb: Verb, args: Any) -> Any:
+    try:
+        return verb.args.model_validate(dict(args))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "arguments"
+        what = "is missing" if first["type"] == "missing" else first["msg"]
+        raise Invalid("usage", f"{where}: {what}. Type it as: {verb.usage}", field=where) from None
+
+
+def execute(tx: Tx, work: _Work) -> Answer:
+    """Once-check, effect, entry and stored answer, in one transaction."""
+    if work.once is not None and (text := recall(tx, work.once)) is not None:
+        return _stored(text)
+    call, verb = work.call, work.verb
+    if config_in_force(tx)[0] != call.world.version:
+        raise Stale("config_changed", "the configuration has just changed; ask again")
+    outcome = verb.run(tx, call, work.args, work.prepared)
+    if outcome.record:
+        _record(tx, call, "command:received", {"verb": verb.name}, outcome)
+    reply = Reply(
+        ok=outcome.ok,
+        code=outcome.code,
+        text=outcome.text,
+        approval=view(tx, call.world, outcome.approval) if outcome.approval is not None else None,
+        data=outcome.data,
+    )
+    if work.once is not None:
+        keep(tx, work.once, dump({"reply": {**asdict(reply), "card": None}}))
+    return Answer(reply=reply)
+
+
+def _record(tx: Tx, call: Call, event: str, details: dict[str, Any], outcome: Outcome | None = None) -> None:
+    subject = show("A", outcome.approval) if outcome is not None and outcome.approval is not None else None
+    tx.record(event, actor=call.principal.id, subject=subject, channel=call.channel, details=details)
+
+
+def record_refusal(tx: Tx, work: _Work, refusal: Refusal) -> Answer:
+    """The refusal of a known sender, in the log and under the once-key."""
+    if refusal.code == "config_changed":
+        return Answer(refusal=refusal)
+    if refusal.code == "idempotency_mismatch":
+        _note_refusal(tx, work.call, work.verb.name, refusal, "command:refused")
+        return Answer(refusal=refusal)
+    event = "press:refused" if work.once is not None and work.once.scope == "press" else "command:refused"
+    _note_refusal(tx, work.call, work.verb.name, refusal, event)
+    _keep_refusal(tx, work.once, refusal)
+    return Answer(refusal=refusal)
+
+
+def _refuse_early(tx: Tx, call: Call, what: str, refusal: Refusal, once: Once | None, event: str) -> Answer:
+    if once is not None and (text := recall(tx, once)) is not None:
+        return _stored(text)
+    _note_refusal(tx, call, what, refusal, event)
+    _keep_refusal(tx, once, refusal)
+    return Answer(refusal=refusal)
+
+
+def _note_refusal(tx: Tx, call: Call, what: str, refusal: Refusal, event: str) -> None:
+    tx.record(
+        event,
+        actor=call.principal.id,
+        channel=call.channel,
+        details={"verb": what, "code": refusal.code},
+        private={"message": refusal.message},
+    )
+
+
+def _keep_refusal(tx: Tx, once: Once | None, refusal: Refusal) -> None:
+    if once is not None:
+        kept = {"kind": type(refusal).__name__, "code": refusal.code, "message": refusal.message}
+        keep(tx, once, dump({"refusal": {**kept, "data": dict(refusal.data)}}))
+
+
+def _stored(text: str) -> Answer:
+    """The first answer, given again."""
+    first = load(text)
+    if "reply" in first:
+        return Answer(reply=Reply(**{**first["reply"], "repeated": True}))
+    refusal = first["refusal"]
+    kind = getattr(errors, refusal["kind"], Refusal)
+    return Answer(refusal=kind(refusal["code"], refusal["message"], **refusal["data"]))
+
+
+def refused_reply(refusal: Refusal) -> Reply:
+    """A refusal as the reply that a channel shows."""
+    if isinstance(refusal, _Answered):
+        return refusal.reply
+    return Reply(ok=False, code=refusal.code, text=refusal.message, data=dict(refusal.data))
