@@ -133,7 +133,7 @@ class Board:
         world = self._world()
         for approval, audience in await self._db.read(_pictures, world, changed):
             post = Post(
-                address="", card=self.draw(approval), event="approval:changed", approval=approval, audience=audience
+                address="", event="", card=self.draw(approval), approval=approval, audience=audience
             )
             for adapter in live:
                 adapter.picture(post)

@@ -21,7 +21,8 @@ def backoff(attempts: int, draw: Callable[[], float]) -> float:
 class Breaker:
     """Stops trying a channel that fails again and again, then lets one attempt through to see.
 
-    Times are monotonic seconds. Every `admit` that says yes is followed by `succeeded`, `failed`, `throttled` or `given_up`.
+    Times are monotonic seconds. Every `admit` that says yes is followed by `succeeded`, `failed`, `throttled` or
+    `given_up`.
     """
 
     def __init__(self) -> None:

@@ -171,6 +171,7 @@ class News:
     subject: str | None
     details: Mapping[str, Any]
     """Facts and private values together."""
+    channel: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,6 @@ from core.approvals.states import ENDED, State
 from core.approvals.view import view_of
 from core.audit.log import Committed
 from core.clock import SECOND, Clock
-from core.errors import NotFound
 from core.store import schema
 from core.store.database import Database
 from core.store.rows import Reader

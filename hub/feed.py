@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 
@@ -53,8 +53,12 @@ def read_after(reader: Reader, after: int, count: int = PAGE) -> list[Committed]
         return []
     private: dict[int, dict[str, object]] = {}
     for value in reader.all(_PRIVATE, after=after, last=rows[-1]["seq"]):
-        private.setdefault(value["seq"], {})[value["field"]] = parse(bytes(value["value"]))
-    return [_committed(bytes(row["entry"]), private.get(row["seq"], {})) for row in rows]
+        private.setdefault(value["seq"], {})[value["field"]] = parse(
+            bytes(value["value"])
+        )
+    return [
+        _committed(bytes(row["entry"]), private.get(row["seq"], {})) for row in rows
+    ]
 
 
 def _committed(stored: bytes, private: dict[str, object]) -> Committed:
@@ -81,6 +85,7 @@ class Feed:
         self._news = asyncio.Event()
         self._listeners: list[Listener] = []
         self._watched: dict[str, set[asyncio.Event]] = {}
+        self._closed = False
         self.subscribers = 0
         """How many follow now."""
 
@@ -93,7 +98,9 @@ class Feed:
         """Take a commit's entries in; the listeners are called, and whoever waits is woken."""
         if not entries:
             return
-        if entries[0].seq != self._head + 1:  # another node's entries lie between: readers find them in the database
+        if (
+            entries[0].seq != self._head + 1
+        ):  # another node's entries lie between: readers find them in the database
             self._ring.clear()
         self._ring.extend(entries)
         self._head = entries[-1].seq
@@ -105,6 +112,19 @@ class Feed:
                     event.set()
         news, self._news = self._news, asyncio.Event()
         news.set()
+
+    def close(self) -> None:
+        """End every subscription and wake every watcher: the hub stops."""
+        self._closed = True
+        self._news.set()
+        for events in self._watched.values():
+            for event in events:
+                event.set()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing follows any more."""
+        return self._closed
 
     def listen(self, listener: Listener) -> None:
         """Call `listener` with each commit's entries, before anybody else reads them. It must be quick."""
@@ -130,17 +150,17 @@ class Feed:
         events: frozenset[str] | None = None,
         *,
         limit: int = BEHIND,
-    ) -> AsyncIterator[Committed]:
+    ) -> AsyncGenerator[Committed, None]:
         """Every entry after seq `after` (None: from now on), then each new one as it commits; no gap, no repeat.
 
-        `events` narrows to those names. Waits for ever. Raises Unavailable (`too_slow`) into a reader that was up
+        `events` narrows to those names. Ends only with the feed. Raises Unavailable (`too_slow`) into a reader that was up
         to date and fell more than `limit` entries behind.
         """
         at = self._head if after is None else after
         caught_up = after is None
         self.subscribers += 1
         try:
-            while True:
+            while not self._closed:
                 news = self._news
                 if at >= self._head:
                     caught_up = True

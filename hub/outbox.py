@@ -115,7 +115,7 @@ def _copy(row: Row) -> Copy:
 
 
 def want(tx: Tx, approval: Approval, targets: list[Target]) -> int:
-    """Every copy of `approval` shall show its present state, and there is one in each of `targets`; how many are new."""
+    """Each copy of `approval` shall show its present state, and there is one in each of `targets`; how many are new."""
     tx.run(_WANT, w_approval=approval.id, now=tx.now_us)
     if not targets:
         return 0
@@ -189,7 +189,7 @@ def skip(tx: Tx, copy: Copy, *, final: bool) -> None:
 
 
 def fail(tx: Tx, copy: Copy, *, error: str, permanent: bool, throttled: bool, wait_seconds: float) -> bool:
-    """The attempt failed and will be repeated, or the copy is dead; whether it is dead. A throttled one costs nothing."""
+    """The attempt failed and will be repeated, or the copy is dead; whether it is dead. Throttled ones do not count."""
     attempts = copy.attempts + (0 if throttled else 1)
     is_dead = permanent or attempts >= MOST_ATTEMPTS
     tx.run(

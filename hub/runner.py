@@ -21,7 +21,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from core.apply.action import Action
+from core.apply.action import Action, HttpSpec
 from core.apply.deadline import Deadline
 from core.apply.environment import RunMarks
 from core.apply.identity import Identity
@@ -309,6 +309,8 @@ class Runner:
         async def on_started(identity: Identity) -> None:
             await self._db.write(identify, run.id, identity.to_json(), urgent=True)
 
+        if isinstance(action.apply, HttpSpec):  # nothing to kill, but recovery must know that it may have been sent
+            await self._db.write(identify, run.id, {"http": True}, urgent=True)
         act = Act(
             marks=RunMarks(approval=approval.name, run=run.name, fence=run.token),
             secrets=opened,

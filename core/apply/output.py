@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-import re
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 OUTPUT_LIMIT = 1_048_576
 """Bytes of output that are kept, half from the beginning and half from the end."""
@@ -55,12 +54,12 @@ class HeadTail:
 
 
 class Redaction:
-    """A stream in which exact secrets are replaced, also where they are cut across chunks."""
+    """A stream in which exact secrets are replaced, also where they are cut across chunks or overlap."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         found = {secret.encode("utf-8", "surrogateescape") for secret in secrets if len(secret) >= SHORTEST_SECRET}
-        self._secrets = sorted(found, key=len, reverse=True)
-        self._pattern = re.compile(b"|".join(re.escape(secret) for secret in self._secrets))
+        self._secrets = sorted(found)
+        self._longest = max(map(len, self._secrets), default=0)
         self._held = b""
 
     def feed(self, data: bytes) -> bytes:
@@ -68,31 +67,59 @@ class Redaction:
         if not self._secrets:
             return data
         data = self._held + data
+        spans = self._spans(data)
         cut = self._undecided(data)
-        shown = bytearray()
-        at = 0
-        for match in self._pattern.finditer(data):
-            if match.start() >= cut:
-                break
-            shown += data[at : match.start()] + REDACTED.encode()
-            at = match.end()
-        cut = max(cut, at)
+        for start, end in spans:
+            if start < cut < end:
+                # A longer or an overlapping secret may be coming; what is held stays bounded all the same.
+                cut = start if len(data) - start <= 4 * self._longest else end
         self._held = data[cut:]
-        return bytes(shown + data[at:cut])
+        return _replaced(data[:cut], [span for span in spans if span[1] <= cut])
 
     def end(self) -> bytes:
         """The rest of the stream."""
         held, self._held = self._held, b""
-        return self._pattern.sub(REDACTED.encode(), held) if self._secrets else held
+        return _replaced(held, self._spans(held))
+
+    def _spans(self, data: bytes) -> list[tuple[int, int]]:
+        """Where secrets are, overlapping ones as one, in order."""
+        spans: list[tuple[int, int]] = []
+        for start, end in sorted(span for secret in self._secrets for span in _occurrences(data, secret)):
+            if spans and start < spans[-1][1]:
+                spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
+            else:
+                spans.append((start, end))
+        return spans
 
     def _undecided(self, data: bytes) -> int:
         """Where the longest end of `data` begins that a secret could continue."""
-        longest = len(self._secrets[0])
-        for at in range(max(0, len(data) - longest + 1), len(data)):
-            end = data[at:]
-            if any(len(secret) > len(end) and secret.startswith(end) for secret in self._secrets):
-                return at
-        return len(data)
+        return min(_unfinished(data, secret) for secret in self._secrets)
+
+
+def _occurrences(data: bytes, secret: bytes) -> Iterator[tuple[int, int]]:
+    at = data.find(secret)
+    while at >= 0:
+        yield at, at + len(secret)
+        at = data.find(secret, at + len(secret))
+
+
+def _unfinished(data: bytes, secret: bytes) -> int:
+    """Where the longest end of `data` begins that is a beginning of `secret`, but not all of it."""
+    head = secret[:8]
+    at = max(0, len(data) - len(secret) + 1)
+    while at < len(data) and not secret.startswith(data[at:]):
+        further = data.find(head, at + 1)
+        at = further if further >= 0 else max(at + 1, len(data) - len(head) + 1)
+    return at
+
+
+def _replaced(data: bytes, spans: list[tuple[int, int]]) -> bytes:
+    parts: list[bytes] = []
+    at = 0
+    for start, end in spans:
+        parts += (data[at:start], REDACTED.encode())
+        at = end
+    return b"".join((*parts, data[at:]))
 
 
 class Capture:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import cel
-
+from core import evaluator
 from core.errors import Invalid
 
 MAX_PATTERN = 512
 """Characters that a pattern may have."""
 
-_MATCHES = cel.compile("text.matches(pattern)")
+_MATCHES = evaluator.compile("text.matches(pattern)")
 
 
 def check_pattern(pattern: str) -> None:

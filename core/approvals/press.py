@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
-from core.once import Once
 from core.store import schema
 from core.store.rows import Reader
 from core.store.statement import Statement
@@ -46,10 +45,6 @@ class Press:
     choice: str
     delivery: int
     expires_at: int
-
-    def expired(self, now_us: int) -> bool:
-        """Whether it is too late for it; the approval's own deadlines guard the decision all the same."""
-        return self.expires_at <= now_us
 
 
 def token(key: bytes, *, approval: int, revision: int, digest: str, choice: str, delivery: int) -> str:
@@ -102,12 +97,6 @@ def find(reader: Reader, token: str) -> Press | None:
         delivery=row["delivery"] or PAGE,
         expires_at=row["expires_at"],
     )
-
-
-def once(token: str, person: str) -> Once:
-    """The once-key under which `person` redeems the token: again gives the first answer, another's is their own."""
-    digest = _hash(token)
-    return Once(scope="press", sender=person, key=digest.hex(), body_hash=digest)
 
 
 def forget(tx: Tx, before_us: int) -> int:

@@ -96,7 +96,7 @@ def view_of(reader: Reader, world: World, approval: Approval) -> dict[str, Any]:
         "resources": approval.resources,
         "validation": approval.validation,
         "preview": approval.preview,
-        "waiting_for": waiting_for(reader, world, approval.id) if approval.state is State.APPROVED else [],
+        "waiting_for": waiting_for(reader, approval.id) if approval.state is State.APPROVED else [],
         "run": _run(reader, approval),
         "start": approval.start,
         "attempt": approval.attempt,

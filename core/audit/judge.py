@@ -102,19 +102,22 @@ class Judge:
                 self._findings.add(
                     "bad_statement", seq, "the statement of another key that it carries is another log's"
                 )
-        for _ in stated:
+        known = -1
+        while known != len(self._trusted):
+            known = len(self._trusted)
             for _, change in stated:
                 if not self._trusted.isdisjoint((change.old, change.new)):
                     self._trusted.update((change.old, change.new))
         return [(seq, change) for seq, change in stated if change.old in self._trusted]
 
     def _sign(self) -> None:
-        """Find out which believed keys signed what."""
-        for claim in self._claims.values():
+        """Find out which believed keys signed what; a note with a forged signature is no claim."""
+        for name, claim in list(self._claims.items()):
             try:
                 claim.signers.update(claim.note.signers(self._trusted))
             except Invalid as error:
-                self._findings.add("bad_signature", None, f"{claim.where}: {error.message}")
+                self._findings.add(error.code, None, f"{claim.where}: {error.message}")
+                del self._claims[name]
 
     def _retire(self, reading: Reading, changes: list[tuple[int, KeyChange]]) -> None:
         """Know after which size a replaced key no longer signs: the first checkpoint that covers the change."""

@@ -6,7 +6,7 @@ tampered row has is a finding, never an error.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,8 @@ from core.errors import Invalid
 Row = tuple[int, bytes, bytes, int, str, str | None, str | None, str | None]
 """A stored entry: seq, entry, leaf_hash, then the copied columns ts, event, actor, subject, channel."""
 
-Value = tuple[int, str, bytes, bytes]
-"""A stored private value: seq, field, salt, value."""
+Present = Sequence[tuple[str, bytes, bytes]]
+"""The private values stored for one entry: field, salt, value."""
 
 _COLUMNS = ("ts", "event", "actor", "subject", "channel")
 
@@ -36,19 +36,10 @@ class Noted:
 class Reading:
     """What the entries say, read in order. Feed `row` or `entry`, then call `end` once."""
 
-    def __init__(
-        self,
-        findings: Findings,
-        *,
-        sizes: Collection[int],
-        values: Iterable[Value] | None,
-        values_may_lack: bool = False,
-        settled: int | None = None,
-    ) -> None:
-        """`sizes` are those whose root is wanted; `values` stand in order of seq, None leaves them unchecked.
+    def __init__(self, findings: Findings, *, sizes: Collection[int], values_may_lack: bool = False) -> None:
+        """`sizes` are those whose root is wanted.
 
         With `values_may_lack` a missing private value is nothing to find, as in an export that withholds some.
-        Values of entries past `settled`, which were appended while `values` was read, are left unchecked.
         """
         self.origin: str | None = None
         self.size = 0
@@ -59,12 +50,11 @@ class Reading:
         """seq and statement of each `log:restored` entry."""
         self.noted: list[Noted] = []
         self._findings = findings
-        self._settled = settled
         self._tree: Tree | None = Tree()
         self._ts = 0
         self._sizes = frozenset(sizes)
-        self._values = None if values is None else _Values(values, findings)
-        self._lacking: dict[int, set[str]] | None = None if values_may_lack or values is None else {}
+        self._may_lack = values_may_lack
+        self._lacking: dict[int, set[str]] = {}
         if 0 in self._sizes:
             self.roots[0] = Tree().root()
 
@@ -73,10 +63,10 @@ class Reading:
         """The root over all entries so far; None when entries are missing."""
         return None if self._tree is None else self._tree.root()
 
-    def row(self, row: Row) -> None:
+    def row(self, row: Row, present: Present | None) -> None:
         """Check one stored row: its entry, and that the columns agree with it."""
         seq, entry, stored_hash, ts, event, actor, subject, channel = row
-        members = self.entry(seq, entry, stored_hash)
+        members = self.entry(seq, entry, stored_hash, present)
         if members is not None and (
             members["ts"] != ts
             or members["event"] != event
@@ -87,8 +77,11 @@ class Reading:
             wrong = [name for name, value in zip(_COLUMNS, row[3:], strict=True) if members[name] != value]
             self._findings.add("column", seq, f"its {' and '.join(wrong)} in the table differs from the entry")
 
-    def entry(self, seq: int, entry: bytes, stored_hash: bytes) -> dict[str, Any] | None:
-        """Check one stored entry and take it in; its members, or None when its bytes are no entry."""
+    def entry(self, seq: int, entry: bytes, stored_hash: bytes, present: Present | None) -> dict[str, Any] | None:
+        """Check one stored entry and take it in; its members, or None when its bytes are no entry.
+
+        `present` are the private values stored for it; None leaves them unchecked.
+        """
         if not self._follows(seq):
             return None
         if type(entry) is not bytes:
@@ -107,14 +100,16 @@ class Reading:
         except Invalid as error:
             self._findings.add(error.code, seq, error.message)
             return None
-        self._members(seq, members)
+        self._place(seq, members)
+        if present is not None and (present or members["private"]):
+            self._check_values(seq, members["private"], present)
+        if members["event"].startswith("log:"):
+            self._note(seq, members["event"], members["details"])
         return members
 
     def end(self) -> None:
         """Say what is left over once every entry was read."""
-        if self._values is not None:
-            self._values.end(self._settled)
-        for seq, fields in (self._lacking or {}).items():
+        for seq, fields in self._lacking.items():
             self._findings.add(
                 "value_missing", seq, f"its {_listed(fields)} is gone, and no later entry says that it was erased"
             )
@@ -131,7 +126,8 @@ class Reading:
         self.size = seq
         return True
 
-    def _members(self, seq: int, members: dict[str, Any]) -> None:
+    def _place(self, seq: int, members: dict[str, Any]) -> None:
+        """Check that the entry was written for this place of this log."""
         if members["seq"] != seq:
             self._findings.add("misplaced", seq, f"the entry in this place was written as entry {members['seq']}")
         if members["origin"] != self.origin:
@@ -143,15 +139,8 @@ class Reading:
             self._findings.add("clock_back", seq, "its time is before that of the entry before it")
         else:
             self._ts = members["ts"]
-        if self._values is not None and (self._settled is None or seq <= self._settled):
-            self._check_values(seq, members["private"], self._values)
-        if members["event"].startswith("log:"):
-            self._note(seq, members["event"], members["details"])
 
-    def _check_values(self, seq: int, private: dict[str, str], values: _Values) -> None:
-        present = values.at(seq)
-        if not private and not present:
-            return
+    def _check_values(self, seq: int, private: dict[str, str], present: Present) -> None:
         lacking = set(private)
         for field, salt, value in present:
             if field not in lacking:
@@ -165,13 +154,13 @@ class Reading:
                 or commitment(salt, seq, field, value).hex() != private[field]
             ):
                 self._findings.add("value_changed", seq, f"the value stored for {field} is not what it commits to")
-        if lacking and self._lacking is not None:
+        if lacking and not self._may_lack:
             self._lacking[seq] = lacking
 
     def _note(self, seq: int, event: str, details: dict[str, Any]) -> None:
         """Keep what an entry about the log itself says. A malformed one says nothing."""
         match event, details:
-            case "log:erased", {"seq": int(erased), "fields": list(fields)} if erased < seq and self._lacking:
+            case "log:erased", {"seq": int(erased), "fields": list(fields)} if erased < seq:
                 lacking = self._lacking.get(erased)
                 if lacking is not None:
                     lacking.difference_update(field for field in fields if isinstance(field, str))
@@ -183,42 +172,6 @@ class Reading:
                 self.key_changes.append((seq, statement))
             case "log:restored", {"statement": str(statement)}:
                 self.restores.append((seq, statement))
-
-
-class _Values:
-    """Stored private values, handed out entry by entry."""
-
-    def __init__(self, values: Iterable[Value], findings: Findings) -> None:
-        self._rows: Iterator[Value] = iter(values)
-        self._findings = findings
-        self._next: Value | None = None
-        self._advance()
-
-    def at(self, seq: int) -> list[tuple[str, bytes, bytes]]:
-        """The values of entry `seq`; those of entries that were passed by are strays."""
-        present: list[tuple[str, bytes, bytes]] = []
-        while self._next is not None and self._next[0] <= seq:
-            if self._next[0] == seq:
-                present.append(self._next[1:])
-            else:
-                self._stray(self._next)
-            self._advance()
-        return present
-
-    def end(self, settled: int | None) -> None:
-        """Say which values up to `settled` belong to no entry."""
-        while self._next is not None and (settled is None or self._next[0] <= settled):
-            self._stray(self._next)
-            self._advance()
-
-    def _advance(self) -> None:
-        self._next = next(self._rows, None)
-        while self._next is not None and type(self._next[0]) is not int:
-            self._stray(self._next)
-            self._next = next(self._rows, None)
-
-    def _stray(self, row: Value) -> None:
-        self._findings.add("value_stray", None, f"a value is stored for {row[1]!r} of entry {row[0]!r}, which has none")
 
 
 def _listed(fields: Iterable[str]) -> str:

@@ -98,11 +98,10 @@ class Verdict:
         lines = []
         if not self.anchored:
             lines.append(
-                "No checkpoint held outside the data directory agrees with it: it is consistent with itself only, "
-                "and whoever can write there could have rewritten all of it."
-                if not self.intact
-                else "It is consistent with itself only: no checkpoint held outside the data directory was given, "
-                "and whoever can write there could have rewritten all of it."
+                "It is consistent with itself only: no checkpoint held elsewhere agrees with it or none was given, "
+                "and whoever holds the data directory could have rewritten all of it."
+                if self.intact
+                else "No checkpoint held elsewhere agrees with it, or none was given."
             )
         elif self.anchored_size < self.size:
             lines.append(

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 from core.audit.judge import Held, Judge
 from core.audit.keys import VerifierKey
-from core.audit.reading import Reading, Row, Value
+from core.audit.reading import Reading, Row
+from core.audit.values import StoredValues, Value
 from core.audit.verdict import Findings, Verdict
 
 
@@ -34,10 +35,13 @@ def verify(
     """
     findings = Findings()
     judge = Judge(findings, keys=keys, inside=checkpoints, outside=outside)
-    reading = Reading(findings, sizes=judge.sizes, values=values, settled=settled)
+    reading = Reading(findings, sizes=judge.sizes)
+    stored = None if values is None else StoredValues(values, findings, settled=settled)
     for row in rows:
-        reading.row(row)
+        reading.row(row, None if stored is None else stored.at(row[0]))
     reading.end()
+    if stored is not None:
+        stored.end()
     judge.judge(reading, settled=settled)
     return conclude(findings, reading, judge, values_checked=values is not None)
 

@@ -53,9 +53,7 @@ def acquire(tx: Tx, request: Acquire, limits: LeaseLimits = LIMITS) -> Lease | T
         if row is not None:
             return _repeated(tx, request, row)
     _check_leases(tx, request, limits)
-    way = obstacles(
-        tx, resources=request.resources, mode=request.mode, rank_class=request.rank_class, arrival=NEWEST
-    )
+    way = obstacles(tx, resources=request.resources, mode=request.mode, rank_class=request.rank_class, arrival=NEWEST)
     if not way:
         return grant_new(tx, request)
     if way[0]["lapsed"]:
@@ -86,7 +84,7 @@ def _held(request: Acquire, held_by: list[Holder]) -> Conflict:
         message = f"{wanted}: held by {', '.join(sorted({holder.principal for holder in held_by}))}"
     else:
         message = f"{wanted}: others are waiting and come first"
-    return Conflict("held", message, held_by=held_by)
+    return Conflict("held", message, held_by=[holder.fields for holder in held_by])
 
 
 def _check_leases(tx: Tx, request: Acquire, limits: LeaseLimits) -> None:
@@ -94,7 +92,9 @@ def _check_leases(tx: Tx, request: Acquire, limits: LeaseLimits) -> None:
         return
     row = tx.one(_HELD, principal=request.principal, now_us=tx.now_us)
     if row is not None and row["held"] >= limits.leases:
-        raise Conflict("too_many_leases", f"{request.principal} already holds {limits.leases} leases; release some first")
+        raise Conflict(
+            "too_many_leases", f"{request.principal} already holds {limits.leases} leases; release some first"
+        )
 
 
 def _check_tickets(tx: Tx, request: Acquire, limits: LeaseLimits) -> None:
@@ -102,7 +102,9 @@ def _check_tickets(tx: Tx, request: Acquire, limits: LeaseLimits) -> None:
         return
     waiting = [load(row["resources"]) for row in tx.all(_WAITING, principal=request.principal, now_us=tx.now_us)]
     if len(waiting) >= limits.tickets:
-        raise Conflict("too_many_tickets", f"{request.principal} already waits {limits.tickets} times; cancel some first")
+        raise Conflict(
+            "too_many_tickets", f"{request.principal} already waits {limits.tickets} times; cancel some first"
+        )
     for wanted in request.resources:
         if sum(wanted in names for names in waiting) >= limits.tickets_a_resource:
             raise Conflict(

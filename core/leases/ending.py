@@ -58,9 +58,7 @@ def release(tx: Tx, principal: str, lock_id: str, token: int | None) -> Lease:
     """
     number = parse("L", lock_id)
     typed = token is None
-    row = tx.one(
-        _RELEASE, w_id=number, w_principal=principal, w_token=token or 0, w_typed=int(typed), now_us=tx.now_us
-    )
+    row = tx.one(_RELEASE, w_id=number, w_principal=principal, w_token=token or 0, w_typed=int(typed), now_us=tx.now_us)
     if row is None:
         row = own_lease_row(tx, principal, lock_id)
         named = row["kind"] == "lock" if typed else row["token"] == token

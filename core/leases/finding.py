@@ -14,9 +14,7 @@ _lease = schema.lease
 _BY_ID = Statement(select(_lease).where(_lease.c.id == bindparam("id")))
 _BY_TICKET = Statement(select(_lease).where(_lease.c.ticket == bindparam("ticket")))
 _BY_KEY = Statement(
-    select(_lease).where(
-        _lease.c.principal == bindparam("principal"), _lease.c.request_key == bindparam("request_key")
-    )
+    select(_lease).where(_lease.c.principal == bindparam("principal"), _lease.c.request_key == bindparam("request_key"))
 )
 
 
@@ -55,7 +53,9 @@ def why_lost(row: Row, now_us: int) -> Conflict:
     """The refusal for a lease on which the caller cannot act (any more)."""
     name = show("L", row["id"])
     if row["state"] == "closed":
-        return Conflict("lease_closed", f"{name} is closed: its run's outcome is unknown, and a person has to resolve it")
+        return Conflict(
+            "lease_closed", f"{name} is closed: its run's outcome is unknown, and a person has to resolve it"
+        )
     if row["state"] == "ended":
         ends = {"released": "was released", "reclaimed": "lapsed and was reclaimed", "broken": "was broken"}
         return Conflict("lease_lost", f"{name} {ends[row['ended']]}", ended=row["ended"])

@@ -38,7 +38,7 @@ _GRANT = Statement(
     .returning(_lease)
 )
 
-_BLANK: dict[str, Any] = dict.fromkeys((column.name for column in _lease.columns))
+_BLANK: dict[str, Any] = dict.fromkeys(column.name for column in _lease.columns)
 
 
 def row_of(request: Acquire, number: int, arrival: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from core.clock import SECOND
+from core.clock import SECOND, rfc3339
 from core.errors import Conflict
 from core.ids import parse, show
 from core.leases.request import LeaseKind, Mode
@@ -49,7 +49,7 @@ class Lease:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What CONTRACT calls a Lease, times still in microseconds."""
+        """What CONTRACT calls a Lease: times in RFC 3339."""
         return {
             "lock_id": self.lock_id,
             "resources": list(self.resources),
@@ -57,9 +57,9 @@ class Lease:
             "holder": self.holder,
             "token": self.token,
             "ttl_seconds": self.ttl_seconds,
-            "acquired_at": self.acquired_at,
-            "heartbeat_at": self.heartbeat_at,
-            "expires_at": self.expires_at,
+            "acquired_at": rfc3339(self.acquired_at),
+            "heartbeat_at": rfc3339(self.heartbeat_at),
+            "expires_at": None if self.expires_at is None else rfc3339(self.expires_at),
             "purpose": self.purpose,
         }
 
@@ -100,13 +100,13 @@ class Holder:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What CONTRACT calls an item of `held_by`, times still in microseconds."""
+        """What CONTRACT calls an item of `held_by`, the principal by id: times in RFC 3339."""
         return {
             "holder": self.holder,
             "principal": self.principal,
-            "since": self.since,
+            "since": rfc3339(self.since),
             "purpose": self.purpose,
-            "expires_at": self.expires_at,
+            "expires_at": None if self.expires_at is None else rfc3339(self.expires_at),
         }
 
 

@@ -6,7 +6,18 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Select, and_, bindparam, case, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+)
 
 from core.leases.resource import footprint
 from core.leases.terms import IN_THE_WAY
@@ -46,15 +57,17 @@ def _touching(names: int, leaves: int) -> Any:
     )
 
 
+# Not `state = 'waiting'`: SQLite would walk every waiter of the shard by that index instead of those found by name.
+_waits = _lease.c.state.not_in(["held", "closed"])
+
+
 def _better() -> ColumnElement[bool]:
     """Whether a live waiter's rank is better than the bound one."""
     return and_(
         _lease.c.expires_at > _int("now_us"),
         or_(
             _lease.c.rank_class < bindparam("rank_class", type_=Integer()),
-            and_(
-                _lease.c.rank_class == bindparam("rank_class", type_=Integer()), _lease.c.arrival < _int("arrival")
-            ),
+            and_(_lease.c.rank_class == bindparam("rank_class", type_=Integer()), _lease.c.arrival < _int("arrival")),
         ),
     )
 
@@ -80,7 +93,7 @@ def _obstacles(names: int, leaves: int) -> Statement:
 @lru_cache(maxsize=256)
 def _ahead(names: int, leaves: int) -> Statement:
     return Statement(
-        _conflicting(select(func.count().label("ahead")), names, leaves).where(_lease.c.state == "waiting", _better())
+        _conflicting(select(func.count().label("ahead")), names, leaves).where(_waits, _better())
     )
 
 
@@ -91,7 +104,7 @@ def _waiters(names: int, leaves: int) -> Statement:
         select(_lease)
         .select_from(touching.join(_lease, _lease.c.id == touching.c.lease))
         .where(
-            _lease.c.state == "waiting",
+            _waits,
             or_(
                 _lease.c.rank_class > bindparam("rank_class", type_=Integer()),
                 and_(

@@ -51,7 +51,8 @@ def _many(size: int) -> Statement:
         and_(_lease.c.id == bindparam(f"i{at}"), _lease.c.token == bindparam(f"t{at}", type_=BigInteger()))
         for at in range(size)
     ]
-    return _renew(_lease.c.session == bindparam("w_session"), or_(*pairs))
+    numbers = [bindparam(f"i{at}") for at in range(size)]
+    return _renew(_lease.c.id.in_(numbers), _lease.c.session == bindparam("w_session"), or_(*pairs))
 
 
 def heartbeat(tx: Tx, principal: str, lock_id: str, token: int) -> Lease:

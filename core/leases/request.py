@@ -8,7 +8,14 @@ from typing import Literal, get_args
 from core.clock import SECOND
 from core.errors import Invalid
 from core.leases.resource import check_all
-from core.leases.terms import MAX_HOLD_SECONDS, MAX_TTL_SECONDS, MAX_WAIT_SECONDS, MIN_TTL_SECONDS, PLAIN, RUN
+from core.leases.terms import (
+    MAX_HOLD_SECONDS,
+    MAX_TTL_SECONDS,
+    MAX_WAIT_SECONDS,
+    MIN_TTL_SECONDS,
+    PLAIN,
+    RUN,
+)
 from core.text import refuse_invisible
 
 Mode = Literal["exclusive", "shared"]

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import logging
 
-from sqlalchemy import BigInteger, Integer, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    and_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from core.leases.handing import hand_out
 from core.leases.terms import KEEP_ENDED_US

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, bindparam, delete, update
+from sqlalchemy import BigInteger, bindparam, delete, func, update
 
 from core.ids import show
 from core.people.directory import HUB
@@ -19,7 +19,13 @@ _lease = schema.lease
 _END = Statement(
     update(_lease)
     .where(_lease.c.id == bindparam("w_id"), _lease.c.state == bindparam("w_state"))
-    .values(state="ended", ended=bindparam("how"), ended_at=bindparam("at", type_=BigInteger()))
+    .values(
+        state="ended",
+        ended=bindparam("how"),
+        ended_at=bindparam("at", type_=BigInteger()),
+        # A closed one has no time; as every ended one it needs one, to be forgotten by.
+        expires_at=func.coalesce(_lease.c.expires_at, bindparam("at", type_=BigInteger())),
+    )
     .returning(_lease)
 )
 _CLEAR = Statement(delete(schema.lease_resource).where(schema.lease_resource.c.lease == bindparam("w_lease")))
@@ -68,7 +74,12 @@ def note(
     if actor != row["principal"]:
         about["principal"] = row["principal"]
     tx.record(
-        event, actor=actor, subject=show("L", row["id"]), channel=channel, details=about | dict(details or {}), private=private
+        event,
+        actor=actor,
+        subject=show("L", row["id"]),
+        channel=channel,
+        details=about | dict(details or {}),
+        private=private,
     )
 
 

@@ -55,13 +55,13 @@ def cancel(tx: Tx, principal: str, ticket: str, channel: str | None = None) -> T
     if row["token"] is not None:
         lock_id = show("L", row["id"])
         raise Conflict(
-            "already_granted", f"{show('T', parse('T', ticket))} was granted as {lock_id}; release that", lock_id=lock_id
+            "already_granted",
+            f"{show('T', parse('T', ticket))} was granted as {lock_id}; release that",
+            lock_id=lock_id,
         )
     if row["state"] != "waiting":
         return ticket_of(row)
-    ended = vacate(
-        tx, row, "cancelled", "lease:cancelled", actor=principal, channel=channel, details={"why": "asked"}
-    )
+    ended = vacate(tx, row, "cancelled", "lease:cancelled", actor=principal, channel=channel, details={"why": "asked"})
     assert ended is not None
     hand_out(tx, load(row["resources"]))
     return ticket_of(ended)
@@ -69,7 +69,8 @@ def cancel(tx: Tx, principal: str, ticket: str, channel: str | None = None) -> T
 
 def _until(row: Row, now_us: int) -> int:
     """When the place lapses, asked for now: in its place time, within the whole wait, never sooner than it was."""
-    return max(row["expires_at"], min(row["wait_until"], now_us + place_us(row["ttl_us"])))
+    until: int = max(row["expires_at"], min(row["wait_until"], now_us + place_us(row["ttl_us"])))
+    return until
 
 
 def _lapse(tx: Tx, row: Row) -> Row:

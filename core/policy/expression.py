@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import cel
-
+from core import evaluator
 from core.errors import Invalid, Refusal
 from core.people.assurance import Assurance
 
@@ -55,12 +54,16 @@ class Bounds:
     """Characters of all texts together, and one for each other value."""
 
 
+HOOK = Bounds(items=1000, depth=32, size=1_114_112)
+"""Bounds for the body (to 1 MB) and headers of an inbound webhook."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expression:
     """A compiled expression; the same source always gives the same one."""
 
     source: str
-    program: cel.Program
+    program: evaluator.Program
 
     @classmethod
     def compile(cls, source: str, names: Collection[str] | None = None) -> Expression:
@@ -106,7 +109,7 @@ def _compile(source: str) -> Expression:
     _refuse_costly(tokens)
     _refuse_weak(tokens)
     try:
-        program = cel.compile(source)
+        program = evaluator.compile(source)
     except ValueError as error:
         raise Invalid("bad_expression", f"cannot be read as CEL: {_syntax(error)}") from None
     return Expression(source=source, program=program)

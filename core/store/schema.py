@@ -306,7 +306,7 @@ lease = Table(
     # `lease`, `lock` (by command, without heartbeats) or `run`.
     Column("kind", Text, nullable=False),
     Index("lease_expiry", "state", "expires_at"),
-    Index("lease_principal", "principal", "state"),
+    Index("lease_principal", "principal", "state", "expires_at"),
     Index(
         "lease_request",
         "principal",

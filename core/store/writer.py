@@ -63,6 +63,9 @@ class Writer:
         self._alive_at = time.monotonic()
         self.on_stall: Callable[[Tx, int], object] | None = None
         """Called first in a batch, with the microseconds that the writer stood still (see core/leases)."""
+        self.before_append: Callable[[Tx], object] | None = None
+        """Called once a batch, after its functions, when they recorded anything: what must follow from the entries in
+        the same transaction (the outbox). Its failure undoes its own changes and nothing else."""
         self._thread = threading.Thread(target=self._work, name="interlock-writer", daemon=True)
 
     def start(self) -> None:
@@ -174,6 +177,7 @@ class Writer:
                 done.append(job)
                 if time.perf_counter() > deadline:
                     break
+            self._follow(tx)
             engine.lock_log()
             candidate = self._head.append(engine, tx.drafts, tx.now_us) if tx.drafts else None
             engine.commit()
@@ -211,6 +215,21 @@ class Writer:
         else:
             self._check_open(None)
             engine.release()
+
+    def _follow(self, tx: Tx) -> None:
+        if self.before_append is None or not tx.drafts:
+            return
+        mark = tx.mark()
+        self._engine.savepoint()
+        try:
+            self.before_append(tx)
+        except Exception as error:
+            self._check_open(error)
+            self._engine.undo()
+            tx.rewind(mark)
+            logger.exception("what follows from a batch's entries could not be written")
+        else:
+            self._engine.release()
 
     def _refuse(self, tx: Tx, job: Job, refusal: Refusal) -> None:
         if job.refused is None:

@@ -64,7 +64,7 @@ def given(folder: Path) -> Load:
             *steps, last = [int(step) if step.isdigit() else step for step in path.split("/")]
             target: Any = document
             for step in steps:
-                target = target[step] if isinstance(target, list) else target.setdefault(step, {})
+                target = target[step] if isinstance(target, list) else target.setdefault(step, {})  # type: ignore[index]
             if value is None:
                 del target[last]
             else:

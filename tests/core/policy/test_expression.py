@@ -1,11 +1,12 @@
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from core.errors import Invalid
 from core.policy.context import NAMES
-from core.policy.expression import Bounds, Expression, ExpressionFailed
+from core.policy.expression import HOOK, Bounds, Expression, ExpressionFailed
 
 VARIABLES: dict[str, Any] = {
     "action": "deploy",
@@ -145,6 +146,10 @@ def test_a_hooks_expression_gives_a_value_of_any_type() -> None:
     body = {"service": "web", "count": 2, "tags": ["a", "b"]}
 
     assert Expression.compile("body.service + '-' + string(body.count)", ["body"]).evaluate({"body": body}) == "web-2"
+    commits = {"commits": [{"id": "x" * 1000}] * 900}
+    assert Expression.compile("body.commits.exists(c, c.id == 'y')").evaluate({"body": commits}, HOOK) is False
+    with pytest.raises(ExpressionFailed):
+        Expression.compile("size(body.l) > 0").evaluate({"body": {"l": [1] * 1001}}, HOOK)
     assert Expression.compile("body.tags.filter(t, t != 'a')", ["body"]).evaluate({"body": body}) == ["b"]
 
 
@@ -154,3 +159,12 @@ def test_the_dearest_allowed_expression_ends_quickly() -> None:
 
     assert holds(source, resources=["x" * 600] * 100) is False
     assert time.process_time() - begun < 5
+
+
+def test_one_expression_serves_many_threads() -> None:
+    expression = Expression.compile('params.env == "prod" && resources.exists(r, r == "env:prod")', NAMES)
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: expression.holds(VARIABLES), range(200)))
+
+    assert answers == [True] * 200

@@ -1,0 +1,133 @@
+"""Frames of `/v1/ws` as clients send them, read. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import orjson
+
+from core.errors import Invalid, TooLarge
+
+MOST_BYTES = 65_536
+_ID_LENGTH = 128
+_EVENTS = 100
+
+Cards = Literal["none", "live", "open"]
+
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandFrame:
+    """A typed command. `key` makes it act once, also when it is sent again over another connection."""
+
+    id: str | int | None
+    text: str
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PressFrame:
+    """A press of a button."""
+
+    id: str | int | None
+    token: str
+    comment: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscribeFrame:
+    """A wish to follow: entries after a seq (None: from now on), and cards.
+
+    Cards: `none`; `live`, each as its approval changes; `open`, those open now and then live.
+    """
+
+    after: int | None
+    events: frozenset[str]
+    cards: Cards
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PingFrame:
+    """A sign of life."""
+
+
+Frame = CommandFrame | PressFrame | SubscribeFrame | PingFrame
+
+
+class BadFrame(Invalid):
+    """A frame that means nothing; `id` is what it named itself, where that could be read."""
+
+    def __init__(self, message: str, id: str | int | None = None) -> None:
+        super().__init__("bad_frame", message)
+        self.id = id
+
+
+def frame_of(text: str) -> Frame:
+    """What a frame means. Raises BadFrame, and TooLarge `too_large` for one past the bound."""
+    if len(text) > MOST_BYTES or (not text.isascii() and len(text.encode()) > MOST_BYTES):
+        raise TooLarge("too_large", f"a frame may have {MOST_BYTES:,} bytes")
+    try:
+        frame = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise BadFrame(f"not JSON: {str(error)[:200]}") from None
+    if type(frame) is not dict:
+        raise BadFrame('a frame is an object, like {"type": "ping"}')
+    id = _id(frame)
+    match frame.get("type"):
+        case "command":
+            key = _optional_text(frame, "key", id)
+            if key is not None and not 0 < len(key) <= _ID_LENGTH:
+                raise BadFrame(f"`key` has 1 to {_ID_LENGTH} characters", id)
+            return CommandFrame(id=id, text=_text(frame, "text", id), key=key)
+        case "press":
+            return PressFrame(id=id, token=_text(frame, "token", id), comment=_optional_text(frame, "comment", id))
+        case "subscribe":
+            return _subscribe(frame)
+        case "ping":
+            return PingFrame()
+    raise BadFrame("`type` is one of command, press, subscribe, ping", id)
+
+
+def origin_of(url: str) -> str | None:
+    """The origin of a URL as browsers write it (RFC 6454): lower case, no default port; None when it has none."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in _PORTS or not host:
+        return None
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}" + ("" if port in (None, _PORTS[parts.scheme]) else f":{port}")
+
+
+def _subscribe(frame: dict[str, Any]) -> SubscribeFrame:
+    after, events, cards = frame.get("after"), frame.get("events") or [], frame.get("cards", "live")
+    if after is not None and (type(after) is not int or not 0 <= after < 2**53):
+        raise BadFrame("`after` is the seq of the last event that you have, or absent")
+    if type(events) is not list or len(events) > _EVENTS or not all(type(each) is str for each in events):
+        raise BadFrame("`events` is a list of names, like approval:approved; none means all")
+    if cards not in ("none", "live", "open"):
+        raise BadFrame("`cards` is one of none, live, open")
+    return SubscribeFrame(after=after, events=frozenset(events), cards=cards)
+
+
+def _id(frame: dict[str, Any]) -> str | int | None:
+    id = frame.get("id")
+    if id is None or (type(id) is int and abs(id) < 2**53) or (type(id) is str and len(id) <= _ID_LENGTH):
+        return id
+    raise BadFrame(f"`id` is a whole number, or a text of at most {_ID_LENGTH} characters")
+
+
+def _text(frame: dict[str, Any], name: str, id: str | int | None) -> str:
+    value = frame.get(name)
+    if type(value) is not str:
+        raise BadFrame(f"`{name}` is missing, or no text", id)
+    return value
+
+
+def _optional_text(frame: dict[str, Any], name: str, id: str | int | None) -> str | None:
+    return None if frame.get(name) is None else _text(frame, name, id)

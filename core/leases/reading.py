@@ -1,0 +1,67 @@
+"""What is held and who waits, for people and screens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import bindparam, or_, select
+
+from core.clock import rfc3339
+from core.ids import show
+from core.leases.lease import Holder, Lease, Ticket, holder_of, lease_of, ticket_of
+from core.leases.looking import obstacles_of, position_of
+from core.leases.resource import conflict
+from core.store import schema
+from core.store.encoding import load
+from core.store.rows import Reader
+from core.store.statement import Statement
+
+_T = schema.lease
+_LIVE = Statement(
+    select(_T).where(or_(_T.c.state == "held", _T.c.state == "closed")).order_by(_T.c.id).limit(bindparam("most"))
+)
+_WAITING = Statement(
+    select(_T).where(_T.c.state == "waiting").order_by(_T.c.rank_class, _T.c.arrival).limit(bindparam("most"))
+)
+_OF_APPROVAL = Statement(select(_T).where(_T.c.approval == bindparam("approval"), _T.c.state == "waiting"))
+
+
+def live(reader: Reader, most: int = 500) -> list[Lease]:
+    """Every lease that is held or closed, oldest first."""
+    return [lease_of(row) for row in reader.all(_LIVE, most=most)]
+
+
+def queue(reader: Reader, most: int = 500) -> list[Ticket]:
+    """Everybody who waits, best rank first, with their position."""
+    return [ticket_of(row, position_of(reader, row)) for row in reader.all(_WAITING, most=most)]
+
+
+def holder_json(holder: Holder) -> dict[str, Any]:
+    """An item of CONTRACT's `held_by`."""
+    return {
+        "lock_id": holder.lock_id,
+        "holder": holder.holder,
+        "principal": holder.principal,
+        "since": rfc3339(holder.since),
+        "purpose": holder.purpose,
+        "expires_at": rfc3339(holder.expires_at) if holder.expires_at is not None else None,
+    }
+
+
+def waiting_for(reader: Reader, approval: int) -> list[dict[str, Any]]:
+    """What an approved request waits for: `[{resource, position, held_by}]`, resource by resource."""
+    found: list[dict[str, Any]] = []
+    for row in reader.all(_OF_APPROVAL, approval=approval):
+        holders = [holder_of(each) for each in obstacles_of(reader, row) if each["state"] in ("held", "closed")]
+        position = position_of(reader, row)
+        for resource in load(row["resources"]):
+            mine = [each for each in holders if any(conflict(resource, theirs) for theirs in each.resources)]
+            found.append(
+                {
+                    "resource": resource,
+                    "ticket": show("T", row["ticket"]),
+                    "position": position,
+                    "held_by": [holder_json(each) for each in mine],
+                }
+            )
+    return found

@@ -1,0 +1,367 @@
+"""The hub: one object that owns the database, the configuration in force and everything that runs.
+
+Use it as `async with hub:`. It publishes its configuration, recovers what a former hub left behind, and then
+reviews, runs, delivers, signs and keeps time until the context ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from commands.registry import Registry
+from commands.verb import Call
+from core.apply import cgroup
+from core.apply.cgroup import Cgroups
+from core.apply.sealing import Sealer
+from core.approvals.approval import find
+from core.approvals.flags import config_in_force
+from core.approvals.reload import in_force, matched, publish_world
+from core.audit.keys import SigningKey
+from core.audit.log import Committed
+from core.clock import Clock, SystemClock
+from core.errors import Conflict, Refusal, StoreError
+from core.leases.terms import LEASE_LOCKS
+from core.leases.ticking import forgive
+from core.once import Once
+from core.people.directory import HUB
+from core.store.database import Database
+from core.store.rows import Reader
+from core.store.tx import Tx
+from core.world import Hook, World
+from hub.carrying import Carrier
+from hub.checkpoints import Checkpoints
+from hub.contracts import Adapter, Caller, Command, Inbound, News, Reply
+from hub.delivery import Delivery
+from hub.feed import Feed
+from hub.following import follow
+from hub.gate import Gate
+from hub.limits import Limiter
+from hub.metrics import Metrics
+from hub.pipeline import Pipeline, refused_reply
+from hub.recovery import recover
+from hub.reviewing import Reviewing
+from hub.runner import Runner
+from hub.timers import Timers
+
+logger = logging.getLogger("interlock.hub")
+
+_RETRIES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """The hub's own secrets, from files in the data directory."""
+
+    checkpoint: SigningKey
+    sealer: Sealer
+    session: bytes
+    press: bytes
+
+
+class _Desk:
+    """What a verb's `prepare` may use."""
+
+    def __init__(self, db: Database, sealer: Sealer) -> None:
+        self._db = db
+        self._sealer = sealer
+
+    @property
+    def now_us(self) -> int:
+        return self._db.now_us()
+
+    async def read(self, fn: Callable[[Reader], Any]) -> Any:
+        return await self._db.read(fn)
+
+    def secret(self, context: str, value: str) -> bytes:
+        return self._sealer.seal(value, context)
+
+
+class Hub:
+    """One running hub. `load` gives the configuration anew for `reload`; `adapters_of` makes its channels."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        world: World,
+        registry: Registry,
+        keys: Keys,
+        data: Path,
+        load: Callable[[], World],
+        resolve: Callable[[str, str], str],
+        adapters_of: Callable[[World, Hub], dict[str, Adapter]],
+        clock: Clock | None = None,
+    ) -> None:
+        self.db = db
+        self.registry = registry
+        self.data = data
+        self.keys = keys
+        self.clock: Clock = clock or SystemClock()
+        self.signer = keys.checkpoint
+        self.metrics = Metrics()
+        self.limiter = Limiter()
+        self.feed = Feed(db)
+        self.started_at = 0
+        self.problems: list[str] = []
+        """Why the last reload was refused; empty while the newest configuration is in force."""
+        self._world = world
+        self._load = load
+        self._resolve = resolve
+        self._cgroups: Cgroups | None = cgroup.probe()
+        self._background: list[asyncio.Task[None]] = []
+        self._stack = AsyncExitStack()
+        self._serving = False
+        self.gate = Gate(db=db, world=lambda: self._world, key=keys.session, clock=self.clock)
+        self.adapters: dict[str, Adapter] = adapters_of(world, self)
+        self.delivery = Delivery(
+            db=db,
+            world=lambda: self._world,
+            adapters=lambda: self.adapters,
+            public_url=lambda: self.public_url,
+            clock=self.clock,
+            key=keys.press,
+        )
+        self.checkpoints = Checkpoints(db, keys.checkpoint, data, lambda: self._world)
+        self.reviewing = Reviewing(db, lambda: self._world, self._carrier)
+        self.runner = Runner(db, world=lambda: self._world, carrier=self._carrier, sealer=keys.sealer)
+        self.timers = Timers(db, lambda: self._world)
+        self.pipeline = Pipeline(
+            db=db,
+            registry=registry,
+            limiter=self.limiter,
+            desk=_Desk(db, keys.sealer),
+            clock=self.clock,
+            world=lambda: self._world,
+            count=self._count,
+        )
+        db.on_committed = self._committed
+        db.writer.on_stall = forgive
+        db.writer.before_append = self._plan
+
+    @property
+    def world(self) -> World:
+        """The configuration in force."""
+        return self._world
+
+    @property
+    def public_url(self) -> str:
+        """Where people find this hub."""
+        return self._world.public_url
+
+    def _carrier(self) -> Carrier:
+        return Carrier(root=self._world.root, resolve=self._resolve, cgroups=self._cgroups)
+
+    def _count(self, verb: str, outcome: str, channel: str) -> None:
+        known = verb if self.registry.find(verb) is not None else "other"
+        self.metrics.command(known, "ok" if outcome == "ok" else "refused", channel)
+        if outcome != "ok":
+            self.metrics.refused(outcome, channel)
+
+    # --- life ---
+
+    async def __aenter__(self) -> Hub:
+        self.db.open(asyncio.get_running_loop())
+        self.started_at = self.db.now_us()
+        version = await self.db.write(in_force, self._world.digest)
+        if version is not None:
+            self._world = replace(self._world, version=version)
+        else:
+            await self._publish(self._world)
+        await recover(self.db, lambda: self._world)
+        await self.db.write(_record, "hub:started", {"config": self._world.version, "pid": os.getpid()})
+        await self._stack.enter_async_context(self.delivery.run())
+        for name, adapter in self.adapters.items():
+            try:
+                await self._stack.enter_async_context(adapter.run())
+            except Exception:
+                logger.exception("the channel %s did not start; the others go on", name)
+        loops = (self.reviewing.run, self.runner.run, self.timers.run, self.checkpoints.run)
+        self._background = [asyncio.create_task(_forever(run)) for run in loops]
+        self._serving = True
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._serving = False
+        self.runner.stop_all()
+        for _ in range(60):
+            if not self.runner.live:
+                break
+            await asyncio.sleep(0.1)
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._stack.aclose()
+        try:
+            await self.db.write(_record, "hub:stopped", {"config": self._world.version})
+            await self.checkpoints.sign()
+        except (StoreError, Refusal):
+            logger.exception("the stop could not be recorded")
+        await asyncio.to_thread(self.db.close)
+
+    def _committed(self, entries: list[Committed]) -> None:
+        """Everything that follows from news; each of these is a hint to something that also polls."""
+        self.feed.publish(entries)
+        self.checkpoints.notice(entries)
+        self.delivery.notice(entries)
+        self.gate.notice(entries)
+        for entry in entries:
+            event, subject = entry.event, entry.subject or ""
+            if event.startswith("approval:"):
+                self.reviewing.wake()
+                self.runner.wake()
+                self.timers.wake()
+            elif event == "command:received":
+                self.runner.wake()
+            elif event.startswith("lease:"):
+                self.timers.wake()
+                if event == "lease:acquired":
+                    self.runner.granted(subject)
+            elif event == "apply:stopped":
+                self.runner.stop(int(subject[1:]))
+            elif event == "hub:halted":
+                self.runner.stop_all()
+            elif event == "hub:resumed":
+                self.runner.wake()
+
+    def _plan(self, tx: Tx) -> None:
+        """In the writer's transaction: whatever changed an approval also changes the copies of its card."""
+        changed = {
+            int(draft.subject[1:])
+            for draft in tx.drafts
+            if draft.subject and draft.subject[0] == "A" and draft.event.startswith(("approval:", "apply:", "rollback:"))
+        }
+        for number in sorted(changed):
+            self.delivery.plan(tx, self._world, find(tx, number))
+
+    # --- the way in ---
+
+    async def handle(self, inbound: Inbound) -> Reply:
+        """The answer to a proved message."""
+        return self._drawn(await self.pipeline.handle(inbound))
+
+    async def act(self, call: Call, command: Command, *, once: Once | None = None) -> Reply:
+        """The reply of one command by a known principal. Raises the Refusal, recorded by then."""
+        return self._drawn(await self.pipeline.act(call, command, once=once))
+
+    def _drawn(self, reply: Reply) -> Reply:
+        if reply.approval is None:
+            return reply
+        return replace(reply, card=self.delivery.board.draw(reply.approval))
+
+    async def refuse(self, inbound: Inbound, code: str, message: str) -> Reply:
+        """Record that the message of a proved sender could not be read; the answer to give."""
+        await self.db.write(_refuse_hook, inbound.sender.principal, inbound.channel, code, message)
+        self.metrics.refused(code, inbound.channel)
+        return refused_reply(Refusal(code, message))
+
+    def unproven(self, channel: str, code: str) -> None:
+        """Count a message whose sender proved nothing."""
+        self.metrics.unproven(channel, code)
+
+    # --- what channels ask ---
+
+    async def authenticate(self, headers: Mapping[str, str]) -> Caller | None:
+        """Who sends these request headers; None when nobody proved it."""
+        return await self.gate.authenticate(headers)
+
+    def valid(self, caller: Caller) -> bool:
+        """Whether the proof of `caller` still stands."""
+        return self.gate.valid(caller)
+
+    def nonce(self, caller: Caller, purpose: str) -> str:
+        """An unguessable text, always the same for this proof and purpose."""
+        message = f"nonce|{caller.principal}|{caller.proof}|{purpose}".encode()
+        return hmac.new(self.keys.session, message, hashlib.sha256).hexdigest()
+
+    def hook(self, name: str) -> Hook | None:
+        """The inbound hook of that name."""
+        return self._world.hooks.get(name)
+
+    def follow(self, caller: Caller, *, after: int | None, events: Collection[str] = ()) -> AsyncIterator[News]:
+        """Every entry that `caller` may see after seq `after`, then each new one."""
+        return follow(self.feed, self.db, lambda: self._world, caller, after=after, events=frozenset(events) or None)
+
+    async def cards(self, caller: Caller) -> list[Reply]:
+        """The open approvals that `caller` may see and the latest closed ones."""
+        return await self.delivery.board.cards(caller)
+
+    async def card(self, caller: Caller, approval: str) -> Reply:
+        """One approval as `show` answers it."""
+        return await self.delivery.board.card(caller, approval)
+
+    def showed(self, approval: str, revision: int, people: Collection[str]) -> None:
+        """Note that a card of that revision reached these principals."""
+        self.delivery.board.showed(approval, revision, people)
+
+    # --- configuration ---
+
+    async def reload(self) -> list[str]:
+        """The newest hub.yaml is in force, or the reasons why the old one stays."""
+        try:
+            world = await asyncio.to_thread(self._load)
+            await self._publish(world)
+        except Refusal as refusal:
+            self.problems = list(refusal.data.get("problems", ())) or [refusal.message]
+            logger.warning("the configuration was not taken: %s", "; ".join(map(str, self.problems)))
+            return [str(each) for each in self.problems]
+        self.problems = []
+        self.gate.forget()
+        self.reviewing.wake()
+        self.runner.wake()
+        return []
+
+    async def _publish(self, world: World) -> None:
+        """Put `world` in force: open requests are matched again in the same transaction."""
+        desk = _Desk(self.db, self.keys.sealer)
+        for _ in range(_RETRIES):
+            moves = await self.db.read(matched, world, desk.secret)
+            try:
+                version = await self.db.write(publish_world, world, moves, locks=LEASE_LOCKS)
+            except Conflict:
+                continue  # an open request changed meanwhile: match again
+            self._world = replace(world, version=version)
+            return
+        raise Conflict("busy", "requests changed faster than they could be matched; reload again")
+
+    def health(self) -> dict[str, Any]:
+        """What `/readyz` tells."""
+        writer = self.db.writer.healthy
+        return {
+            "ready": self._serving and writer,
+            "database": {"ok": writer, "dialect": self.db.dialect},
+            "migrations": {"ok": True},
+            "writer": {"ok": writer, "queued": self.db.writer.queued},
+            "log": {"ok": writer, "size": self.db.log.size},
+            "config": {"version": self._world.version, "problems": self.problems},
+            "anchors": self.checkpoints.problems,
+            "adapters": {name: "ok" if self.delivery.works(name) else "degraded" for name in self.adapters},
+        }
+
+
+async def _forever(run: Callable[[], Any]) -> None:
+    """Run a loop again when it fails: a bug in one must not end the hub."""
+    while True:
+        try:
+            await run()
+        except Exception:
+            logger.exception("a loop of the hub failed; it starts again")
+            await asyncio.sleep(1)
+
+
+def _record(tx: Tx, event: str, details: dict[str, Any]) -> None:
+    tx.record(event, actor=HUB.id, details={**details, "config_seen": config_in_force(tx)[0]})
+
+
+def _refuse_hook(tx: Tx, principal: str | None, channel: str, code: str, message: str) -> None:
+    tx.record(
+        "hook:refused", actor=principal, channel=channel, details={"code": code}, private={"message": message}
+    )

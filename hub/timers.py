@@ -1,0 +1,93 @@
+"""What time does: requests expire, leases are reclaimed, what may be forgotten is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from sqlalchemy import bindparam, update
+
+from core import once
+from core.approvals.expire import expire
+from core.approvals.expire import next_deadline as next_expiry
+from core.clock import SECOND
+from core.leases.terms import LEASE_LOCKS
+from core.leases.ticking import forget as forget_leases
+from core.leases.ticking import next_deadline as next_lapse
+from core.leases.ticking import tick
+from core.people import links, sessions
+from core.people.directory import HUB
+from core.store import schema
+from core.store.database import Database
+from core.store.statement import Statement
+from core.store.tx import Tx
+from core.world import World
+
+_TICK_SECONDS = 1.0
+_SWEEP_SECONDS = 600.0
+_OUTPUT = Statement(
+    update(schema.run)
+    .where(schema.run.c.ended_at < bindparam("before"), schema.run.c.output.is_not(None))
+    .values(output=None)
+)
+
+logger = logging.getLogger("interlock.timers")
+
+
+class Timers:
+    """Makes visible what the guards already enforce; a timer that is late delays nothing but the news."""
+
+    def __init__(self, db: Database, world: Callable[[], World]) -> None:
+        self._db = db
+        self._world = world
+        self._woken = asyncio.Event()
+        self._swept = float("-inf")
+
+    def wake(self) -> None:
+        """A deadline may have moved nearer."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self._serve()
+                pause = await self._pause()
+            except Exception:
+                logger.exception("a timer failed; it is tried again")
+                pause = _TICK_SECONDS
+            self._woken.clear()
+            try:
+                async with asyncio.timeout(pause):
+                    await self._woken.wait()
+            except TimeoutError:
+                pass
+
+    async def _serve(self) -> None:
+        now = self._db.now_us()
+        lapse = await self._db.read(next_lapse)
+        if lapse is not None and lapse <= now:
+            await self._db.write(tick, locks=LEASE_LOCKS, urgent=True)
+        expiry = await self._db.read(next_expiry)
+        if expiry is not None and expiry <= now:
+            await self._db.write(expire, locks=LEASE_LOCKS, urgent=True)
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._swept > _SWEEP_SECONDS:
+            self._swept = loop.time()
+            await self._db.write(sweep, self._world())
+
+    async def _pause(self) -> float:
+        now = self._db.now_us()
+        times = [each for each in (await self._db.read(next_lapse), await self._db.read(next_expiry)) if each]
+        return min([_TICK_SECONDS, *(max(0.001, (each - now) / SECOND + 0.001) for each in times)])
+
+
+def sweep(tx: Tx, world: World) -> None:
+    """What is older than `keep` says is gone: once-keys, output, sessions, links, ended leases. Never the log."""
+    keep = world.keep
+    once.forget(tx, tx.now_us - int(keep.once_seconds * SECOND))
+    tx.run(_OUTPUT, before=tx.now_us - int(keep.output_seconds * SECOND))
+    sessions.sweep(tx, by=HUB.id, keep_seconds=keep.sessions_seconds)
+    links.forget(tx, before_us=tx.now_us - int(keep.sessions_seconds * SECOND))
+    forget_leases(tx)

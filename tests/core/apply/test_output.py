@@ -1,0 +1,139 @@
+"""Output stays bounded, readable and free of secrets, however it is cut into chunks."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.apply.output import REDACTED, Capture, HeadTail, Redaction, Viewer, readable
+
+
+@given(st.lists(st.binary(max_size=40), max_size=30), st.integers(2, 60))
+def test_what_is_kept_is_the_beginning_and_the_end(chunks: list[bytes], limit: int) -> None:
+    stream = b"".join(chunks)
+    kept = HeadTail(limit)
+    for chunk in chunks:
+        kept.feed(chunk)
+    head, tail = kept.parts()
+    assert len(head) + kept.dropped + len(tail) == len(stream)
+    assert stream.startswith(head)
+    assert stream.endswith(tail)
+    if len(stream) <= limit:
+        assert (head + tail, kept.dropped) == (stream, 0)
+    else:
+        assert len(head) + len(tail) == limit
+
+
+def test_a_flood_of_single_bytes_takes_no_memory() -> None:
+    kept = HeadTail(10_000)
+    tracemalloc.start()
+    for _ in range(200_000):
+        kept.feed(b"x")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept.dropped == 190_000
+    assert peak < 1_000_000
+
+
+SECRETS = ("abcabc", "abcabcdef", "cdefgh", "aaaaaa")
+
+
+@given(
+    st.lists(st.sampled_from([*SECRETS, "a", "b", "abc", "def", "gh", "z"]), max_size=12),
+    st.lists(st.integers(1, 9), max_size=40),
+)
+def test_no_cut_lets_a_secret_through(parts: list[str], cuts: list[int]) -> None:
+    stream = "".join(parts).encode()
+    whole = Redaction(SECRETS)
+    at_once = whole.feed(stream) + whole.end()
+    redaction = Redaction(SECRETS)
+    shown, at = b"", 0
+    for cut in cuts:
+        shown += redaction.feed(stream[at : at + cut])
+        at += cut
+    shown += redaction.feed(stream[at:]) + redaction.end()
+    for result in (at_once, shown):
+        assert not [secret for secret in SECRETS if secret.encode() in result]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
+def test_a_secret_is_replaced_wherever_it_is_cut(size: int) -> None:
+    stream = "x hunter22 y hunter2 hunter22hunter22 ü hunter".encode()
+    redaction = Redaction(["hunter22"])
+    shown = b"".join(redaction.feed(stream[at : at + size]) for at in range(0, len(stream), size)) + redaction.end()
+    assert shown.decode() == f"x {REDACTED} y hunter2 {REDACTED}{REDACTED} ü hunter"
+
+
+def test_a_secret_that_begins_another_does_not_give_the_rest_away() -> None:
+    redaction = Redaction(["secret1", "secret12"])
+    assert redaction.feed(b"a secret1") == b"a "
+    assert redaction.feed(b"2 b") + redaction.end() == f"{REDACTED} b".encode()
+
+
+def test_what_cannot_become_a_secret_is_shown_at_once() -> None:
+    assert Redaction(["hunter22"]).feed(b"password? ") == b"password? "
+
+
+def test_short_values_are_left_alone() -> None:
+    redaction = Redaction(["prod", ""])
+    assert redaction.feed(b"prod") + redaction.end() == b"prod"
+
+
+@pytest.mark.parametrize("secret", ["x" * 16_000, "x" * 15_999 + "y", "xy" * 8_000])
+def test_a_flood_that_looks_like_the_secret_is_not_slow(secret: str) -> None:
+    redaction = Redaction([secret])
+    began = time.monotonic()
+    for _ in range(100):
+        redaction.feed(b"x" * 65_536)
+    assert time.monotonic() - began < 10
+
+
+def test_a_chain_of_overlapping_secrets_is_not_held_for_ever() -> None:
+    redaction = Redaction(["abcdef", "defabc"])
+    for _ in range(100):
+        redaction.feed(b"abcdef" * 1000)
+    assert len(redaction.end()) < 100
+
+
+def test_the_hash_covers_what_was_left_out_and_no_secret() -> None:
+    capture = Capture(limit=10, secrets=["hunter22"])
+    capture.feed(b"0123456789 hunter22")
+    capture.end()
+    assert capture.truncated_bytes == 10
+    assert capture.sha256 == hashlib.sha256(f"0123456789 {REDACTED}".encode()).hexdigest()
+
+
+def test_a_gap_says_how_much_is_missing() -> None:
+    capture = Capture(limit=4)
+    capture.feed(b"abcdefgh")
+    capture.end()
+    assert capture.text() == "ab\n[4 bytes left out]\ngh"
+
+
+def test_undecodable_bytes_and_nul_are_readable() -> None:
+    assert readable(b"a\x00\xff\xc3\xa9") == "a\ufffd\ufffdé"
+
+
+def test_a_character_cut_in_two_is_shown_whole() -> None:
+    shown: list[str] = []
+    viewer = Viewer(Capture(), shown.append)
+    for byte in "é€😀".encode():
+        viewer.feed(bytes([byte]))
+    viewer.end()
+    assert "".join(shown) == "é€😀"
+
+
+def test_the_viewer_is_shown_no_more_than_the_limit_and_told_so_once() -> None:
+    shown: list[str] = []
+    capture = Capture(limit=100)
+    viewer = Viewer(capture, shown.append, 10)
+    for _ in range(5):
+        viewer.feed(b"abcdef")
+    viewer.end()
+    assert "".join(shown) == "abcdefabcd\n[more is printed than is shown here]\n"
+    assert capture.text() == "abcdef" * 5
