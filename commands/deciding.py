@@ -10,11 +10,12 @@ from pydantic import Field
 from commands.requesting import checked_reason, own
 from commands.verb import Args, Call, Outcome, Permission, Verb
 from core import ids
+from core.approvals.approval import Approval
 from core.approvals.decide import decide
 from core.approvals.decision import Verdict
 from core.approvals.finish import resolve
 from core.approvals.run import find_run
-from core.approvals.shown import shown_digest
+from core.approvals.shown import note_shown, shown_digest
 from core.approvals.states import State
 from core.errors import Conflict, Invalid
 from core.store.tx import Tx
@@ -48,6 +49,8 @@ def _decide(tx: Tx, call: Call, args: DecideArgs, prepared: None, *, verdict: Ve
         digest = args.digest
         if digest is None:
             digest = shown_digest(tx, approval, call.principal.id, call.said_at_us)
+            if digest is None and call.typed and approval.state is State.REVIEWING:
+                return _card_first(tx, approval, call.principal.id)
         decided = decide(
             tx,
             call.world,
@@ -61,6 +64,13 @@ def _decide(tx: Tx, call: Call, args: DecideArgs, prepared: None, *, verdict: Ve
         )
         lines.append(_words(approval.name, verdict, decided.state, decided.first))
     return Outcome(text="\n".join(lines), approval=ids.parse("A", args.ids[0]), record=False)
+
+
+def _card_first(tx: Tx, approval: Approval, person: str) -> Outcome:
+    """The answer to a typed decision on something not shown yet: its card, which counts as shown from now on."""
+    note_shown(tx, approval=approval.id, revision=approval.revision, person=person)
+    text = f"{approval.name}: read this first, then decide with its button, or type the same again in 5 seconds"
+    return Outcome(ok=False, code="digest_required", text=text, approval=approval.id)
 
 
 def _words(name: str, verdict: Verdict, state: State, first: bool) -> str:

@@ -50,7 +50,9 @@ def help_verb(verbs: Iterable[Verb]) -> Verb:
         if args.verb is not None:
             lines = [line for line in lines if line.split()[0] == args.verb]
             if not lines:
-                raise NotFound("unknown_command", f"there is no {args.verb!r} that you may use; `help` lists what there is")
+                raise NotFound(
+                    "unknown_command", f"there is no {args.verb!r} that you may use; `help` lists what there is"
+                )
         return Outcome(text="\n".join(lines), data={"items": [line.split("\n    ") for line in lines]})
 
     mine = Verb(

@@ -27,9 +27,7 @@ _HISTORY = Statement(
     .order_by(_LOG.c.seq.desc())
     .limit(50)
 )
-_BY_STATE = Statement(
-    select(schema.approval.c.state, func.count().label("n")).group_by(schema.approval.c.state)
-)
+_BY_STATE = Statement(select(schema.approval.c.state, func.count().label("n")).group_by(schema.approval.c.state))
 
 
 class IdArgs(Args):

@@ -114,9 +114,7 @@ def _submit(tx: Tx, call: Call, args: IdsArgs, prepared: None) -> Outcome:
 def _withdraw(tx: Tx, call: Call, args: IdsArgs, prepared: None) -> Outcome:
     for name in args.ids:
         approval = own(tx, call, name)
-        asking.withdraw(
-            tx, approval, by=call.principal, channel=call.channel, reason=checked_reason(args.reason)
-        )
+        asking.withdraw(tx, approval, by=call.principal, channel=call.channel, reason=checked_reason(args.reason))
     return Outcome(text=f"{', '.join(args.ids)}: taken back", approval=ids.parse("A", args.ids[0]))
 
 

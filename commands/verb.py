@@ -55,7 +55,8 @@ class Call:
     address: str | None = None
     said_at_us: int | None = None
     message_id: str | None = None
-    press_token: str | None = None
+    typed: bool = False
+    """True for words that a person typed: a decision without a digest is then answered with the card."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

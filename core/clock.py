@@ -83,9 +83,7 @@ def parse_duration(text: str | int | float) -> float:
     """
     if isinstance(text, bool):
         raise Invalid("bad_duration", "a duration is written like 90s, 15m, 4h or 2d")
-    if isinstance(text, int | float):
-        seconds = float(text)
-    elif text.replace(".", "", 1).isascii() and text.replace(".", "", 1).isdigit():
+    if isinstance(text, int | float) or (text.replace(".", "", 1).isascii() and text.replace(".", "", 1).isdigit()):
         seconds = float(text)
     elif _DURATION.fullmatch(text):
         seconds = sum(float(n) * _UNITS[u] for n, u in _PART.findall(text))

@@ -132,9 +132,7 @@ class Board:
             return
         world = self._world()
         for approval, audience in await self._db.read(_pictures, world, changed):
-            post = Post(
-                address="", event="", card=self.draw(approval), approval=approval, audience=audience
-            )
+            post = Post(address="", event="", card=self.draw(approval), approval=approval, audience=audience)
             for adapter in live:
                 adapter.picture(post)
 

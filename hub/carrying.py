@@ -12,11 +12,11 @@ from core.apply import environment, http, process
 from core.apply.action import CommandSpec, HttpSpec, Operation
 from core.apply.cgroup import Cgroups
 from core.apply.deadline import Deadline
-from core.apply.environment import Resolve, RunMarks, resolve_references
+from core.apply.environment import Remembering, RunMarks
 from core.apply.exit import Exit
 from core.apply.identity import Identity
 from core.apply.prepared import prepare
-from core.apply.template import HttpCall, render_http
+from core.apply.template import HttpCall, Resolve, render_http
 from core.apply.watch import Stop
 from core.approvals.proposal import rendered
 from core.errors import TooLarge
@@ -105,14 +105,8 @@ class Carrier:
         )
 
     def _http(self, spec: HttpSpec, values: Mapping[str, Any]) -> tuple[HttpCall, tuple[str, ...]]:
-        hidden: list[str] = []
-
-        def resolve(reference: str) -> str:
-            text, found = resolve_references(reference, self.resolve)
-            hidden.extend(found)
-            return text
-
-        return render_http(spec, values, resolve), tuple(hidden)
+        resolve = Remembering(self.resolve)
+        return render_http(spec, values, resolve), tuple(resolve.given)
 
 
 async def _nothing(identity: Identity) -> None:

@@ -86,7 +86,7 @@ class Checkpoints:
             size, root, origin = await self._db.read(_root)
             self._news = 0
             checkpoint = Checkpoint(origin=origin, size=size, root=root)
-            note = sign(checkpoint.text(), [self._key]).render()
+            note = sign(checkpoint.text, [self._key]).render()
             await self._db.write(_store, size, root, note, urgent=True)
             await asyncio.to_thread(self._publish, note)
             return note
@@ -121,6 +121,4 @@ def _store(tx: Tx, size: int, root: bytes, note: str) -> None:
         return
     tx.run(_NEW, size=size, note=note, at=tx.now_us)
     tx.run(_SIGNED, signed_size=size)
-    tx.record(
-        "log:checkpoint", actor=HUB.id, details={"size": size, "root": b64encode(root).decode()}
-    )
+    tx.record("log:checkpoint", actor=HUB.id, details={"size": size, "root": b64encode(root).decode()})

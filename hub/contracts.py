@@ -324,5 +324,14 @@ class Live(Protocol):
         ...
 
 
+@runtime_checkable
+class Telling(Protocol):
+    """What a channel adds that can tell one person something that is no card."""
+
+    def tell(self, principal: str, text: str) -> None:
+        """Show `text` to that person as soon as possible; a hint that may be lost."""
+        ...
+
+
 AdapterFactory = Callable[[Channel, Hub], Adapter]
 """The entry point `interlock.adapters` names one of these: it makes the adapter of a configured channel."""

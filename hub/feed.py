@@ -53,12 +53,8 @@ def read_after(reader: Reader, after: int, count: int = PAGE) -> list[Committed]
         return []
     private: dict[int, dict[str, object]] = {}
     for value in reader.all(_PRIVATE, after=after, last=rows[-1]["seq"]):
-        private.setdefault(value["seq"], {})[value["field"]] = parse(
-            bytes(value["value"])
-        )
-    return [
-        _committed(bytes(row["entry"]), private.get(row["seq"], {})) for row in rows
-    ]
+        private.setdefault(value["seq"], {})[value["field"]] = parse(bytes(value["value"]))
+    return [_committed(bytes(row["entry"]), private.get(row["seq"], {})) for row in rows]
 
 
 def _committed(stored: bytes, private: dict[str, object]) -> Committed:
@@ -98,9 +94,7 @@ class Feed:
         """Take a commit's entries in; the listeners are called, and whoever waits is woken."""
         if not entries:
             return
-        if (
-            entries[0].seq != self._head + 1
-        ):  # another node's entries lie between: readers find them in the database
+        if entries[0].seq != self._head + 1:  # another node's entries lie between: readers find them in the database
             self._ring.clear()
         self._ring.extend(entries)
         self._head = entries[-1].seq

@@ -7,8 +7,6 @@ reviews, runs, delivers, signs and keeps time until the context ends.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
@@ -32,21 +30,22 @@ from core.errors import Conflict, Refusal, StoreError
 from core.leases.terms import LEASE_LOCKS
 from core.leases.ticking import forgive
 from core.once import Once
-from core.people.directory import HUB
+from core.people.directory import HUB, Principal
+from core.people.tokens import Tokens
 from core.store.database import Database
 from core.store.rows import Reader
 from core.store.tx import Tx
 from core.world import Hook, World
 from hub.carrying import Carrier
 from hub.checkpoints import Checkpoints
-from hub.contracts import Adapter, Caller, Command, Inbound, News, Reply
+from hub.contracts import Adapter, Caller, Command, Inbound, News, Reply, Telling
 from hub.delivery import Delivery
 from hub.feed import Feed
-from hub.following import follow
-from hub.gate import Gate
 from hub.limits import Limiter
 from hub.metrics import Metrics
+from hub.news import follow
 from hub.pipeline import Pipeline, refused_reply
+from hub.proofs import Proofs
 from hub.recovery import recover
 from hub.reviewing import Reviewing
 from hub.runner import Runner
@@ -120,7 +119,9 @@ class Hub:
         self._background: list[asyncio.Task[None]] = []
         self._stack = AsyncExitStack()
         self._serving = False
-        self.gate = Gate(db=db, world=lambda: self._world, key=keys.session, clock=self.clock)
+        self.proofs = Proofs(
+            db=db, feed=self.feed, clock=self.clock, tokens=Tokens(keys.session), world=lambda: self._world
+        )
         self.adapters: dict[str, Adapter] = adapters_of(world, self)
         self.delivery = Delivery(
             db=db,
@@ -178,12 +179,12 @@ class Hub:
             await self._publish(self._world)
         await recover(self.db, lambda: self._world)
         await self.db.write(_record, "hub:started", {"config": self._world.version, "pid": os.getpid()})
-        await self._stack.enter_async_context(self.delivery.run())
         for name, adapter in self.adapters.items():
             try:
                 await self._stack.enter_async_context(adapter.run())
             except Exception:
                 logger.exception("the channel %s did not start; the others go on", name)
+        await self._stack.enter_async_context(self.delivery.run())
         loops = (self.reviewing.run, self.runner.run, self.timers.run, self.checkpoints.run)
         self._background = [asyncio.create_task(_forever(run)) for run in loops]
         self._serving = True
@@ -212,7 +213,6 @@ class Hub:
         self.feed.publish(entries)
         self.checkpoints.notice(entries)
         self.delivery.notice(entries)
-        self.gate.notice(entries)
         for entry in entries:
             event, subject = entry.event, entry.subject or ""
             if event.startswith("approval:"):
@@ -237,7 +237,9 @@ class Hub:
         changed = {
             int(draft.subject[1:])
             for draft in tx.drafts
-            if draft.subject and draft.subject[0] == "A" and draft.event.startswith(("approval:", "apply:", "rollback:"))
+            if draft.subject
+            and draft.subject[0] == "A"
+            and draft.event.startswith(("approval:", "apply:", "rollback:"))
         }
         for number in sorted(changed):
             self.delivery.plan(tx, self._world, find(tx, number))
@@ -271,16 +273,15 @@ class Hub:
 
     async def authenticate(self, headers: Mapping[str, str]) -> Caller | None:
         """Who sends these request headers; None when nobody proved it."""
-        return await self.gate.authenticate(headers)
+        return await self.proofs.authenticate(headers)
 
     def valid(self, caller: Caller) -> bool:
         """Whether the proof of `caller` still stands."""
-        return self.gate.valid(caller)
+        return self.proofs.valid(caller)
 
     def nonce(self, caller: Caller, purpose: str) -> str:
         """An unguessable text, always the same for this proof and purpose."""
-        message = f"nonce|{caller.principal}|{caller.proof}|{purpose}".encode()
-        return hmac.new(self.keys.session, message, hashlib.sha256).hexdigest()
+        return self.proofs.nonce(caller, purpose)
 
     def hook(self, name: str) -> Hook | None:
         """The inbound hook of that name."""
@@ -288,7 +289,7 @@ class Hub:
 
     def follow(self, caller: Caller, *, after: int | None, events: Collection[str] = ()) -> AsyncIterator[News]:
         """Every entry that `caller` may see after seq `after`, then each new one."""
-        return follow(self.feed, self.db, lambda: self._world, caller, after=after, events=frozenset(events) or None)
+        return follow(db=self.db, feed=self.feed, world=lambda: self._world, caller=caller, after=after, events=events)
 
     async def cards(self, caller: Caller) -> list[Reply]:
         """The open approvals that `caller` may see and the latest closed ones."""
@@ -302,6 +303,24 @@ class Hub:
         """Note that a card of that revision reached these principals."""
         self.delivery.board.showed(approval, revision, people)
 
+    def tell(self, tx: Tx, principal: Principal, text: str) -> None:
+        """Let a person know, once the transaction is durable, what was made in their name."""
+        tx.after_commit(lambda: self._tell(principal, text))
+
+    def _tell(self, principal: Principal, text: str) -> None:
+        logger.info("told %s: %s", principal.id, text)
+        for adapter in self.adapters.values():
+            if isinstance(adapter, Telling):
+                adapter.tell(principal.id, text)
+
+    async def checkpoint(self) -> str:
+        """A signed checkpoint over everything committed so far, as a note."""
+        return await self.checkpoints.sign()
+
+    def checkpoint_key(self) -> str:
+        """The verifier key of the checkpoints, as text."""
+        return self.signer.verifier.text
+
     # --- configuration ---
 
     async def reload(self) -> list[str]:
@@ -314,7 +333,6 @@ class Hub:
             logger.warning("the configuration was not taken: %s", "; ".join(map(str, self.problems)))
             return [str(each) for each in self.problems]
         self.problems = []
-        self.gate.forget()
         self.reviewing.wake()
         self.runner.wake()
         return []
@@ -362,6 +380,4 @@ def _record(tx: Tx, event: str, details: dict[str, Any]) -> None:
 
 
 def _refuse_hook(tx: Tx, principal: str | None, channel: str, code: str, message: str) -> None:
-    tx.record(
-        "hook:refused", actor=principal, channel=channel, details={"code": code}, private={"message": message}
-    )
+    tx.record("hook:refused", actor=principal, channel=channel, details={"code": code}, private={"message": message})

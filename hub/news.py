@@ -41,12 +41,7 @@ class Eyes:
     def needs(self, entry: Committed) -> str | None:
         """The approval that has to be looked up before `show`; None when nothing has."""
         subject = entry.subject
-        if (
-            self._open
-            or subject is None
-            or not subject.startswith("A")
-            or subject in self._seen
-        ):
+        if self._open or subject is None or not subject.startswith("A") or subject in self._seen:
             return None
         return subject
 
@@ -59,9 +54,7 @@ class Eyes:
 
     def _may_see(self, reader: Reader, subject: str) -> bool:
         try:
-            return may_see(
-                self.world, self.principal, find(reader, ids.parse("A", subject))
-            )
+            return may_see(self.world, self.principal, find(reader, ids.parse("A", subject)))
         except NotFound:
             return False
 
@@ -72,11 +65,7 @@ class Eyes:
         if subject.startswith("A"):
             if self._open or self._seen.get(subject, False):
                 details = {**entry.details, **entry.private}
-        elif (
-            self._audits
-            or entry.actor == self.principal.id
-            or subject.startswith(("L", "T", "R"))
-        ):
+        elif self._audits or entry.actor == self.principal.id or subject.startswith(("L", "T", "R")):
             details = {**entry.details, **entry.private}
         else:
             details = dict(entry.details)
@@ -93,11 +82,7 @@ class Eyes:
 
 def eyes_of(world: World, caller: Caller) -> Eyes:
     """The eyes of `caller`. Raises Unproven for one who left the configuration, Forbidden without `read`."""
-    principal = (
-        OPERATOR
-        if caller.principal == OPERATOR.id
-        else world.people.find(caller.principal)
-    )
+    principal = OPERATOR if caller.principal == OPERATOR.id else world.people.find(caller.principal)
     if principal is None:
         raise Unproven("unknown_principal", "you are no longer in the configuration")
     return Eyes(world, principal)
@@ -105,9 +90,7 @@ def eyes_of(world: World, caller: Caller) -> Eyes:
 
 async def show_all(db: Database, eyes: Eyes, entries: list[Committed]) -> list[News]:
     """The entries as those eyes see them, with one look into the database at most."""
-    unknown = {
-        subject for entry in entries if (subject := eyes.needs(entry)) is not None
-    }
+    unknown = {subject for entry in entries if (subject := eyes.needs(entry)) is not None}
     if unknown:
         await db.read(eyes.look, unknown)
     return [eyes.show(entry) for entry in entries]

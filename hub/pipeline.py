@@ -109,7 +109,7 @@ class Pipeline:
         except Refusal as refusal:
             self._limit(call, None)
             raise await self._refuse(call, "parse", refusal, once) from None
-        return await self.act(call, Command(verb=verb.name, args=args), once=once)
+        return await self.act(replace(call, typed=True), Command(verb=verb.name, args=args), once=once)
 
     def _call(self, inbound: Inbound) -> Call:
         world = self._world()

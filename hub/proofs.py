@@ -79,9 +79,7 @@ class Proofs:
 
     def now_us(self) -> int:
         """The time by which sessions end: it never jumps, as the store's does not."""
-        return self._base_us + int(
-            (self._clock.monotonic() - self._base_monotonic) * SECOND
-        )
+        return self._base_us + int((self._clock.monotonic() - self._base_monotonic) * SECOND)
 
     async def prove(self, headers: Mapping[str, str]) -> Caller:
         """Who sends these headers (lower-case names). Raises Unproven with what is wrong.
@@ -92,11 +90,7 @@ class Proofs:
         if authorization is not None:
             scheme, _, credential = authorization.partition(" ")
             credential = credential.strip()
-            if (
-                scheme.lower() != "bearer"
-                or not credential
-                or len(credential) > _MEMBER
-            ):
+            if scheme.lower() != "bearer" or not credential or len(credential) > _MEMBER:
                 raise Unproven(
                     "bad_authorization",
                     "send `Authorization: Bearer` with a key or an access token",
@@ -156,9 +150,7 @@ class Proofs:
     async def _by_key(self, text: str) -> Caller:
         prefix = keys.prefix_of(text)
         if prefix is None:
-            raise Unproven(
-                "bad_key", "this is no key of this hub; was it copied whole?"
-            )
+            raise Unproven("bad_key", "this is no key of this hub; was it copied whole?")
         hashed = keys.hash_of(text)
         key = self._keys.get(hashed)
         if key is None:
@@ -170,9 +162,7 @@ class Proofs:
             _bound(self._keys)[hashed] = key
         if prefix in self._revoked:
             raise Unproven("key_revoked", "this key was revoked")
-        caller = self._caller(
-            key.principal, Assurance.CHAT, f"key:{prefix}", may_decide=key.decide
-        )
+        caller = self._caller(key.principal, Assurance.CHAT, f"key:{prefix}", may_decide=key.decide)
         now = self._clock.monotonic()
         if now - self._key_noted.get(prefix, float("-inf")) >= KEY_USED_EVERY_SECONDS:
             _bound(self._key_noted)[prefix] = now
@@ -201,11 +191,7 @@ class Proofs:
         if name not in self._ended:
             if known is None or not known.session.is_live(self.now_us()):
                 known = await self._db.read(_look_up, name, self._clock.monotonic())
-            if (
-                known is not None
-                and known.session.is_live(self.now_us())
-                and name not in self._ended
-            ):
+            if known is not None and known.session.is_live(self.now_us()) and name not in self._ended:
                 _bound(self._sessions)[name] = known
                 return known
         raise Unproven("session_ended", "the session is over; sign in again")
@@ -213,9 +199,7 @@ class Proofs:
     def _by_session(self, known: _Known) -> Caller:
         session = known.session
         proof = f"session:{session.id}:{session.expires_at}"
-        caller = self._caller(
-            session.principal, session.assurance, proof, may_decide=known.may_decide
-        )
+        caller = self._caller(session.principal, session.assurance, proof, may_decide=known.may_decide)
         self._note_seen(known)
         return caller
 
@@ -227,26 +211,18 @@ class Proofs:
         self._sessions[session.id] = replace(known, session=session, noted_at=now)
         self._later(self._db.write(sessions.seen, session.id))
 
-    def _caller(
-        self, principal_id: str, assurance: Assurance, proof: str, *, may_decide: bool
-    ) -> Caller:
+    def _caller(self, principal_id: str, assurance: Assurance, proof: str, *, may_decide: bool) -> Caller:
         principal = self._world().people.find(principal_id)
         if principal is None:
-            raise Unproven(
-                "unknown_principal", "you are no longer in the configuration"
-            )
-        return caller_for(
-            principal, assurance=assurance, proof=proof, may_decide=may_decide
-        )
+            raise Unproven("unknown_principal", "you are no longer in the configuration")
+        return caller_for(principal, assurance=assurance, proof=proof, may_decide=may_decide)
 
     def _later(self, written: Future[Any]) -> None:
         """Let a note of use be written in its own time; losing one loses nothing."""
         written.add_done_callback(_forget_failure)
 
 
-def caller_for(
-    principal: Principal, *, assurance: Assurance, proof: str, may_decide: bool = True
-) -> Caller:
+def caller_for(principal: Principal, *, assurance: Assurance, proof: str, may_decide: bool = True) -> Caller:
     """`principal` as a caller; nobody but a person ever decides."""
     return Caller(
         principal=principal.id,

@@ -30,7 +30,9 @@ async def recover(db: Database, world: Callable[[], World]) -> int:
         if run.process is None:
             await db.write(_end, run.id, "failed", "the hub ended before the command began", True, locks=LEASE_LOCKS)
             continue
-        proof = await asyncio.to_thread(kill_recorded, Identity.from_json(run.process)) if "pid" in run.process else None
+        proof = (
+            await asyncio.to_thread(kill_recorded, Identity.from_json(run.process)) if "pid" in run.process else None
+        )
         why = "the hub ended while it ran"
         if proof is Proof.SURVIVES:
             why += "; something of it may still be alive"

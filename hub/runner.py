@@ -172,9 +172,7 @@ class Runner:
 
     async def _let_go(self, approval: int) -> None:
         """Leases that no run holds are free again; a run's own end has released its leases already."""
-        await asyncio.shield(
-            self._db.write(_release_unless_running, approval, locks=LEASE_LOCKS, urgent=True)
-        )
+        await asyncio.shield(self._db.write(_release_unless_running, approval, locks=LEASE_LOCKS, urgent=True))
 
     async def _lease(self, approval: Approval, holder: str) -> Lease | None:
         """Step 1: the lease on all of the approval's resources; None when it needs none."""
@@ -235,9 +233,7 @@ class Runner:
             await asyncio.sleep(lease.ttl_seconds / 3)
             sent = time.monotonic()
             try:
-                await self._db.write(
-                    heartbeat, HUB.id, lease.lock_id, lease.token, locks=LEASE_LOCKS, urgent=True
-                )
+                await self._db.write(heartbeat, HUB.id, lease.lock_id, lease.token, locks=LEASE_LOCKS, urgent=True)
                 deadline.move(sent + lease.ttl_seconds * 0.9)
             except Refusal as refusal:
                 logger.warning("lease %s is lost: %s", lease.lock_id, refusal.code)
@@ -298,9 +294,7 @@ class Runner:
             self.live.pop(run.id, None)
         await self._finish(run, action, result)
 
-    async def _act(
-        self, approval: Approval, action: Action, run: Run, live: Live, deadline: Deadline
-    ) -> Result:
+    async def _act(self, approval: Approval, action: Action, run: Run, live: Live, deadline: Deadline) -> Result:
         sealed = await self._db.read(secret.sealed_of, approval.id)
         opened = {name: self._sealer.open(value, f"{approval.action}|{name}") for name, value in sealed.items()}
         if (await self._db.read(find_run, run.id)).stop_asked_at is not None:
@@ -339,9 +333,7 @@ def _pause(ready: list[Approval], now: int) -> float:
     return max(0.02, min([_POLL_SECONDS, *ends]))
 
 
-def _start(
-    tx: Tx, world: World, number: int, version: int, digest: str, lease: Lease | None, holder: str
-) -> int:
+def _start(tx: Tx, world: World, number: int, version: int, digest: str, lease: Lease | None, holder: str) -> int:
     approval = find(tx, number)
     if approval.version != version:
         raise Stale("changed", f"{approval.name} changed while its start was prepared")

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, null, update
 
 from core import once
 from core.approvals.expire import expire
@@ -29,7 +29,7 @@ _SWEEP_SECONDS = 600.0
 _OUTPUT = Statement(
     update(schema.run)
     .where(schema.run.c.ended_at < bindparam("before"), schema.run.c.output.is_not(None))
-    .values(output=None)
+    .values(output=null())
 )
 
 logger = logging.getLogger("interlock.timers")

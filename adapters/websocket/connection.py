@@ -8,8 +8,10 @@ the latest of each approval waits. A client that does not read is closed with 10
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
@@ -17,6 +19,8 @@ from adapters.websocket import parse, render
 from adapters.websocket.parse import BadFrame, CommandFrame, PressFrame, SubscribeFrame
 from core.errors import Refusal, StoreError, Unavailable
 from hub.contracts import Caller, Card, Hub, Inbound, Post, Reply, Sender
+
+logger = logging.getLogger("interlock.websocket")
 
 AT_ONCE = 64
 """Commands of one connection under way."""
@@ -28,7 +32,7 @@ MOST_CARDS = 1_000
 SLOW_SECONDS = 20.0
 """How long one frame may take to be written."""
 
-_POLICY, _AGAIN_LATER, _GOING_AWAY = 1008, 1013, 1001
+_GOING_AWAY, _POLICY, _FAILED, _AGAIN_LATER = 1001, 1008, 1011, 1013
 
 
 class Connection:
@@ -46,7 +50,7 @@ class Connection:
         self._has_room = asyncio.Event()
         self._under_way = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._following: asyncio.Task[None] | None = None
+        self._following: list[asyncio.Task[None]] = []
         self._end: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
         self._writing_since: float | None = None
         self._noted: set[tuple[str, int]] = set()
@@ -167,17 +171,31 @@ class Connection:
             self._under_way += 1
             self._start(self._handle(frame))
         elif isinstance(frame, SubscribeFrame):
-            if self._following is not None:
-                self._following.cancel()
-            self._following = self._start(self._follow(frame))
+            self._subscribe(frame)
         else:
             self._put(render.PONG)
 
-    def _start(self, work: asyncio._CoroutineLike[None]) -> asyncio.Task[None]:
-        task = asyncio.ensure_future(work)
+    def _subscribe(self, wish: SubscribeFrame) -> None:
+        """Follow the log and cards as `wish` says, in place of what was followed."""
+        for task in self._following:
+            task.cancel()
+        self.wants_cards = wish.cards != "none"
+        self._held = {} if wish.cards == "open" else None
+        self._following = [self._start(self._follow(wish))]
+        if wish.cards == "open":
+            self._following.append(self._start(self._show_open()))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("a task of a connection failed", exc_info=error)
+            self.end(_FAILED, "the hub failed")
 
     async def _handle(self, frame: CommandFrame | PressFrame) -> None:
         """Hand one command or press to the hub; its answer counts as under way until it is written."""
@@ -188,7 +206,7 @@ class Connection:
             may_decide=self.caller.may_decide,
             said_at_us=self._hub.clock.wall_us(),
             message_id=frame.key if isinstance(frame, CommandFrame) else None,
-            body_hash=parse.hash_of(frame) if isinstance(frame, CommandFrame) and frame.key else b"",
+            body_hash=frame.body_hash if isinstance(frame, CommandFrame) else b"",
             text=frame.text if isinstance(frame, CommandFrame) else None,
             press=frame.token if isinstance(frame, PressFrame) else None,
             comment=frame.comment if isinstance(frame, PressFrame) else None,
@@ -197,9 +215,6 @@ class Connection:
             reply = await self._hub.handle(inbound)
         except StoreError:
             reply = Reply(ok=False, code="store_failed", text="the hub's database failed; nothing was done")
-        except BaseException:
-            self._under_way -= 1
-            raise
         self._put(render.reply_frame(frame.id, reply), lambda: self._answered(reply))
 
     def _answered(self, reply: Reply) -> None:
@@ -209,10 +224,7 @@ class Connection:
             self._showed(reply.card.approval, int(reply.approval["revision"]))
 
     async def _follow(self, wish: SubscribeFrame) -> None:
-        """Follow the log, and cards, until it is superseded or the connection ends."""
-        self.wants_cards = wish.cards != "none"
-        if wish.cards == "open":
-            await self._show_open()
+        """Write the log's entries as fast as the client reads them."""
         try:
             async for news in self._hub.follow(self.caller, after=wish.after, events=wish.events):
                 await self._room(lambda: len(self._out) < WAITING_FRAMES)
@@ -222,16 +234,12 @@ class Connection:
             self.end(_AGAIN_LATER, "too slow")
 
     async def _show_open(self) -> None:
-        """Every open approval is shown once; changes meanwhile come after."""
-        self._held = {}
-        try:
-            for reply in await self._hub.cards(self.caller):
-                if reply.card is not None and reply.approval is not None:
-                    frame = render.card_frame(reply.card, reply.approval)
-                    self._cards.setdefault(reply.card.approval, (frame, int(reply.approval["revision"])))
-        finally:
-            held, self._held = self._held, None
-            for approval, waiting in held.items():
-                self._cards.pop(approval, None)
-                self._cards[approval] = waiting
-            self._has_work.set()
+        """Every open approval is shown once; what changes meanwhile comes after."""
+        replies = await self._hub.cards(self.caller)
+        held, self._held = self._held or {}, None
+        for reply in replies:
+            if reply.card is not None and reply.approval is not None and reply.card.approval not in held:
+                frame = render.card_frame(reply.card, reply.approval)
+                self._put_card(reply.card, frame, int(reply.approval["revision"]))
+        self._cards.update(held)
+        self._has_work.set()

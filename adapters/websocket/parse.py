@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -26,6 +27,11 @@ class CommandFrame:
     id: str | int | None
     text: str
     key: str | None
+
+    @property
+    def body_hash(self) -> bytes:
+        """SHA-256 of the text: another text under the same key is refused."""
+        return hashlib.sha256(self.text.encode(errors="replace")).digest() if self.key is not None else b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

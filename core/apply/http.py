@@ -41,6 +41,7 @@ _UNCERTAIN = frozenset({502, 504})
 """What a gateway says when it does not know what became of the request behind it."""
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 _VALUE = re.compile(r"[\t\x20-\x7e]*")
 
 
@@ -216,6 +217,6 @@ def _url(text: str) -> httpx.URL:
         url = httpx.URL(text)
     except httpx.InvalidURL:
         raise Invalid("bad_url", "the URL of the call cannot be read") from None
-    if url.scheme not in ("http", "https") or not url.host or url.userinfo:
+    if url.scheme not in ("http", "https") or url.userinfo or not _HOST.fullmatch(url.raw_host.decode()):
         raise Invalid("bad_url", "a call goes to http:// or https:// and a host, without a user name in the URL")
     return url

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from typing import Any, Self
 
 from core.apply.cgroup import Cgroups, remove
@@ -54,10 +55,12 @@ async def run(
     deadline = deadline or Deadline()
     _still_wanted(stop, deadline)
     capture = Capture(limit=command.output_limit, secrets=command.redact)
-    viewer = Viewer(capture, on_output, command.output_limit)
+    viewer = Viewer(capture, _contained(on_output) if on_output else None, command.output_limit)
     mark = secrets.token_hex(16)
     with _Streams(command, viewer) as streams, _cgroup(cgroups, mark) as group:
-        async with Keeper(mark=mark, stdin=streams.stdin, stdout=streams.stdout) as keeper:
+        async with AsyncExitStack() as kept:
+            with _or_refused():
+                keeper = await kept.enter_async_context(Keeper(mark=mark, stdin=streams.stdin, stdout=streams.stdout))
             streams.hand_over()
             identity = await _at_the_gate(keeper, command, mark, group)
             await on_started(identity)
@@ -74,7 +77,7 @@ async def run(
             end = await watch.until_dead()
             if isinstance(end, NeverRan):
                 raise _not_started(command, end)
-            await streams.output.drain(DRAIN_SECONDS)
+            await streams.drain()
             viewer.end()
             return _exit(end, capture, started_at=started_at, ended_at=max(started_at, clock.wall_us()))
 
@@ -83,37 +86,67 @@ class _Streams:
     """The three streams of a command; all our ends are closed when the context is left."""
 
     def __init__(self, command: Prepared, viewer: Viewer) -> None:
-        self.output = OutputPipe(viewer.feed)
-        self._input = InputPipe(command.stdin) if command.stdin is not None else None
-        self._nothing = devnull()
-        self.stdin = self._input.read if self._input else self._nothing
-        self.stdout = self.output.write
+        with _or_refused(), ExitStack() as opened:
+            self._output = OutputPipe(viewer.feed)
+            opened.callback(self._output.close)
+            self._input = InputPipe(command.stdin) if command.stdin is not None else None
+            if self._input:
+                opened.callback(self._input.close)
+            nothing = devnull()
+            opened.callback(os.close, nothing)
+            self._opened = opened.pop_all()
+        self.stdin = self._input.read if self._input else nothing
+        self.stdout = self._output.write
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.output.close()
-        os.close(self._nothing)
-        if self._input:
-            self._input.close()
+        self._opened.close()
 
     def hand_over(self) -> None:
         """Only the keeper's side holds the command's ends."""
-        self.output.hand_over()
+        self._output.hand_over()
         if self._input:
             self._input.hand_over()
+
+    async def drain(self) -> None:
+        """What the command printed was read."""
+        await self._output.drain(DRAIN_SECONDS)
 
 
 @contextmanager
 def _cgroup(cgroups: Cgroups | None, mark: str) -> Iterator[str | None]:
     """A cgroup for the run where there are any; it is gone afterwards if nobody is left in it."""
-    group = cgroups.create(mark) if cgroups else None
+    with _or_refused():
+        group = cgroups.create(mark) if cgroups else None
     try:
         yield group
     finally:
         if group:
             remove(group, patience_seconds=0)
+
+
+@contextmanager
+def _or_refused() -> Iterator[None]:
+    """What the machine has too little of (memory, processes, descriptors) is a Refusal: nothing ran."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable("command_not_started", f"the machine cannot start a command now: {error.strerror}") from error
+
+
+def _contained(show: Callable[[str], None]) -> Callable[[str], None]:
+    """`show`, whose failure is reported to the event loop and changes nothing about the run."""
+    loop = asyncio.get_running_loop()
+
+    def contained(text: str) -> None:
+        try:
+            show(text)
+        except Exception as error:
+            loop.call_exception_handler({"message": "whoever watches a command's output failed", "exception": error})
+
+    return contained
 
 
 async def _at_the_gate(keeper: Keeper, command: Prepared, mark: str, group: str | None) -> Identity:

@@ -56,13 +56,13 @@ def decide(
     if by.kind is not Kind.PERSON:
         raise Forbidden("not_a_person", "agents and services ask; only people decide")
     _demand_state(approval, verdict)
-    _demand_digest(approval, digest)
     policy = policy_in_force(world, approval)
     barred = barred_by(approval.requester, approval.owners, world.people)
     if by.id in barred:
         raise Forbidden("own_request", f"you asked for {approval.name}, or own who did; somebody else must decide")
     if not eligible(policy, by.id, world.people, barred):
         raise Forbidden("not_eligible", f"policy {policy.name} does not count you; `who {approval.name}` lists who can")
+    _demand_digest(approval, digest)
     _demand_assurance(policy, verdict, assurance)
     given = decisions(tx, approval.id, approval.revision)
     mine = next((each for each in given if each.by == by.id and each.on_behalf_of is None), None)
@@ -167,7 +167,11 @@ def _demand_digest(approval: Approval, digest: str | None) -> None:
             "digest_required", f"say which revision you decide on: send the digest that `show {approval.name}` gives"
         )
     if digest != approval.digest:
-        raise Stale("digest_stale", f"{approval.name} has changed since you saw it; look at it again", revision=approval.revision)
+        raise Stale(
+            "digest_stale",
+            f"{approval.name} has changed since you saw it; look at it again",
+            revision=approval.revision,
+        )
 
 
 def _demand_assurance(policy: Policy, verdict: Verdict, assurance: Assurance) -> None:

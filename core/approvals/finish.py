@@ -33,9 +33,7 @@ def finish(
 
     `keep_closed` False is for an action that says `on_unknown: release`.
     """
-    if not end_run(
-        tx, run.id, state=state, exit_code=exit_code, why=why, output=output.encode(), dropped=dropped
-    ):
+    if not end_run(tx, run.id, state=state, exit_code=exit_code, why=why, output=output.encode(), dropped=dropped):
         return False
     approval = find(tx, run.approval)
     change(tx, approval, to=_STATES[state], closed_at=tx.now_us, closed_why=why)
@@ -62,7 +60,14 @@ def finish(
 
 
 def resolve(
-    tx: Tx, approval: Approval, run: Run, *, by: Principal, channel: str, outcome: Literal["completed", "failed"], reason: str
+    tx: Tx,
+    approval: Approval,
+    run: Run,
+    *,
+    by: Principal,
+    channel: str,
+    outcome: Literal["completed", "failed"],
+    reason: str,
 ) -> None:
     """A person said how an UNKNOWN run ended; its resources are open again. Raises Conflict `wrong_state`."""
     if approval.state is not State.UNKNOWN:

@@ -14,9 +14,9 @@ from core.approvals.states import OPEN, State
 from core.clock import SECOND
 from core.errors import Conflict, Forbidden, TooFast
 from core.ids import show
+from core.leases.ending import end_for_approval
 from core.people.assurance import Assurance
 from core.people.directory import Kind, Principal
-from core.leases.ending import end_for_approval
 from core.store import schema
 from core.store.encoding import dump
 from core.store.statement import Statement
@@ -31,7 +31,9 @@ _OPEN_OF = Statement(
     )
 )
 _RECENT_OF = Statement(
-    select(func.count().label("n")).where(_T.c.requester == bindparam("requester"), _T.c.created_at > bindparam("since"))
+    select(func.count().label("n")).where(
+        _T.c.requester == bindparam("requester"), _T.c.created_at > bindparam("since")
+    )
 )
 _REVISION = Statement(
     insert(schema.revision), ("approval", "revision", "params", "reason", "bound", "digest", "why", "at")
@@ -168,31 +170,7 @@ def revise(
     change(
         tx,
         approval,
-        **{
-            "state": str(state),
-            "revision": approval.revision + 1,
-            "action": proposal.action.name,
-            "title": proposal.title,
-            "params": proposal.params,
-            "reason": reason,
-            "policy": policy.name,
-            "policy_json": policy.canonical,
-            "resources": list(proposal.resources),
-            "bound": None,
-            "digest": None,
-            "preview": None,
-            "validation": [],
-            "config_version": proposal.config_version,
-            "start": proposal.action.start,
-            "hold_us": int(proposal.action.hold_seconds * SECOND),
-            "apply_us": int(policy.apply_seconds * SECOND),
-            "submitted_at": tx.now_us if state is State.SUBMITTED else None,
-            "review_expires_at": tx.now_us + int(policy.review_seconds * SECOND)
-            if state is State.SUBMITTED
-            else None,
-            "apply_expires_at": None,
-            "hold_until": None,
-        },
+        state=str(state), revision=approval.revision + 1, action=proposal.action.name, title=proposal.title, params=proposal.params, reason=reason, policy=policy.name, policy_json=policy.canonical, resources=list(proposal.resources), bound=None, digest=None, preview=None, validation=[], config_version=proposal.config_version, start=proposal.action.start, hold_us=int(proposal.action.hold_seconds * SECOND), apply_us=int(policy.apply_seconds * SECOND), submitted_at=tx.now_us if state is State.SUBMITTED else None, review_expires_at=tx.now_us + int(policy.review_seconds * SECOND) if state is State.SUBMITTED else None, apply_expires_at=None, hold_until=None,
     )
     end_for_approval(tx, approval.id)
     if proposal.secrets:

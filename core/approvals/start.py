@@ -38,7 +38,9 @@ def start(tx: Tx, world: World, approval: Approval, *, digest: str, lease: Lease
     barred = barred_by(approval.requester, approval.owners, world.people)
     count = tally(policy, votes(decisions(tx, approval.id, approval.revision)), world.people, barred)
     if not count.satisfied:
-        raise Conflict("no_longer_satisfied", f"the decisions on {approval.name} no longer satisfy policy {policy.name}")
+        raise Conflict(
+            "no_longer_satisfied", f"the decisions on {approval.name} no longer satisfy policy {policy.name}"
+        )
     token = lease.token if lease is not None else tx.now_us
     if lease is not None:
         prove_held(tx, parse("L", lease.lock_id), token)

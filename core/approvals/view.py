@@ -9,9 +9,9 @@ from sqlalchemy import bindparam, select
 
 from core.approvals.approval import Approval, find, from_row
 from core.approvals.decision import Decision, decisions, votes
+from core.approvals.proposal import described, rendered, visible
 from core.approvals.run import find_run
 from core.approvals.states import ENDED, OPEN, State
-from core.approvals.proposal import described, rendered, visible
 from core.clock import rfc3339
 from core.ids import show
 from core.leases.reading import waiting_for
@@ -29,9 +29,7 @@ OUTPUT_TAIL = 4_096
 """Characters of a run's output that go into the JSON."""
 
 _T = schema.approval
-_BEFORE = Statement(
-    select(_T).where(_T.c.id < bindparam("before")).order_by(_T.c.id.desc()).limit(bindparam("most"))
-)
+_BEFORE = Statement(select(_T).where(_T.c.id < bindparam("before")).order_by(_T.c.id.desc()).limit(bindparam("most")))
 
 
 def principal_json(world: World, principal_id: str) -> dict[str, str]:

@@ -135,6 +135,7 @@ def read(entry: bytes) -> dict[str, Any]:
         or type(members["origin"]) is not str
         or type(members["seq"]) is not int
         or type(members["ts"]) is not int
+        or type(members["event"]) is not str
         or members["event"] not in EVENTS
         or not _is_text(members["actor"])
         or not _is_text(members["subject"])

@@ -28,9 +28,7 @@ _SET_HEAD = Statement(
     .where(schema.log_head.c.id == 1)
     .values(size=bindparam("size"), ts=bindparam("ts"), frontier=bindparam("frontier"))
 )
-_ENTRY = Statement(
-    insert(schema.log), ("seq", "entry", "leaf_hash", "ts", "event", "actor", "subject", "channel")
-)
+_ENTRY = Statement(insert(schema.log), ("seq", "entry", "leaf_hash", "ts", "event", "actor", "subject", "channel"))
 _VALUE = Statement(insert(schema.log_value), ("seq", "field", "salt", "value"))
 
 

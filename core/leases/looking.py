@@ -92,9 +92,7 @@ def _obstacles(names: int, leaves: int) -> Statement:
 
 @lru_cache(maxsize=256)
 def _ahead(names: int, leaves: int) -> Statement:
-    return Statement(
-        _conflicting(select(func.count().label("ahead")), names, leaves).where(_waits, _better())
-    )
+    return Statement(_conflicting(select(func.count().label("ahead")), names, leaves).where(_waits, _better()))
 
 
 @lru_cache(maxsize=256)

@@ -22,11 +22,10 @@ class Entry:
     rank: tuple[int, int]
     ttl_us: int
     max_hold_us: int
-    kind: str
     key: str | None = None
     ended: str | None = None
-    queued: bool = False
     wait_until: int = 0
+    """0 for a request that never had to wait."""
     token: int | None = None
     acquired_at: int = 0
     noted_at: int = 0

@@ -11,10 +11,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from core.errors import Conflict
+from core.leases.desk import Desk
 from core.leases.operations import (
     Break,
     Cancel,
@@ -33,9 +33,7 @@ from core.leases.operations import (
     Tick,
 )
 from core.leases.request import Acquire
-from core.leases.resource import overlap
 from core.leases.terms import LIMITS, RUN, SAMPLE_US, place_us
-from core.leases.token import next_token
 
 
 def step(state: State, operation: Operation, now: int) -> tuple[State, Result, list[Event]]:
@@ -43,214 +41,202 @@ def step(state: State, operation: Operation, now: int) -> tuple[State, Result, l
 
     A refused operation leaves the state as it was and no entries.
     """
-    turn = _Turn(state, now)
+    desk = Desk(state, now)
     try:
-        result = turn.carry_out(operation)
+        result = _carry_out(desk, operation)
     except Conflict as refusal:
         return state, Result(code=refusal.code, held_by=refusal.data.get("held_by", ())), []
-    after = State(
-        entries=turn.entries, last_token=turn.last_token, arrivals=turn.arrivals, last_number=turn.last_number
+    return desk.state(), result, desk.events
+
+
+def _carry_out(desk: Desk, operation: Operation) -> Result:
+    match operation:
+        case Acquire():
+            return _acquire(desk, operation)
+        case Heartbeat():
+            return _heartbeat(desk, operation)
+        case Release():
+            return _release(desk, operation)
+        case Break():
+            entry = _granted(desk, operation.number)
+            _require_in_force(desk, entry)
+            return Result(entry=desk.end(entry, "broken", "lease:broken"))
+        case Poll():
+            return _poll(desk, operation)
+        case Cancel():
+            return _cancel(desk, operation)
+        case Close():
+            return _close(desk, _granted(desk, operation.number))
+        case Reopen():
+            return _end_if(desk, operation.number, ("closed",))
+        case EndRun():
+            return _end_if(desk, operation.number, ("held", "closed"))
+        case Tick():
+            return _tick(desk, operation.limit)
+        case Forgive():
+            return _forgive(desk, operation.stalled_us)
+
+
+def _granted(desk: Desk, number: int) -> Entry:
+    entry = desk.entries.get(number)
+    if entry is None or entry.token is None:
+        raise Conflict("not_found", "there is no such lease")
+    return entry
+
+
+def _require_in_force(desk: Desk, entry: Entry) -> None:
+    if entry.state == "closed":
+        raise Conflict("lease_closed", "its run's outcome is unknown")
+    if entry.state != "held" or not desk.alive(entry):
+        raise Conflict("lease_lost", "it ended or lapsed")
+
+
+def _acquire(desk: Desk, request: Acquire) -> Result:
+    if request.request_key is not None:
+        for entry in desk.entries.values():
+            if (entry.principal, entry.key) == (request.principal, request.request_key):
+                return Result(entry=entry, position=desk.position(entry) if entry.state == "waiting" else 0)
+    mine = [e for e in desk.entries.values() if e.principal == request.principal and desk.alive(e)]
+    if request.rank_class != RUN and sum(e.state == "held" for e in mine) >= LIMITS.leases:
+        raise Conflict("too_many_leases", "too many leases")
+    entry = _entry(desk, request)
+    way = desk.obstacles(entry)
+    if way and request.wait_us == 0:
+        held = tuple(other.number for other in way if other.state != "waiting")
+        raise Conflict("held", "it is held", held_by=held)
+    if way and request.rank_class != RUN:
+        _check_tickets(request, [e for e in mine if e.state == "waiting"])
+    desk.last_number += 1
+    desk.arrivals += 1
+    return _enqueue(desk, entry, request) if way else Result(entry=desk.grant_first(entry))
+
+
+def _entry(desk: Desk, request: Acquire) -> Entry:
+    return Entry(
+        number=desk.last_number + 1,
+        state="waiting",
+        resources=request.resources,
+        mode=request.mode,
+        principal=request.principal,
+        holder=request.holder,
+        rank=(request.rank_class, desk.arrivals + 1),
+        ttl_us=request.ttl_us,
+        max_hold_us=request.max_hold_us,
+        key=request.request_key,
     )
-    return after, result, turn.events
 
 
-def _clash(one: Entry, other: Entry) -> bool:
-    return "exclusive" in (one.mode, other.mode) and overlap(one.resources, other.resources)
+def _check_tickets(request: Acquire, waiting: list[Entry]) -> None:
+    if len(waiting) >= LIMITS.tickets or any(
+        sum(wanted in other.resources for other in waiting) >= LIMITS.tickets_a_resource for wanted in request.resources
+    ):
+        raise Conflict("too_many_tickets", "too many tickets")
 
 
-class _Turn:
-    """One operation in progress on a copy of the state."""
+def _enqueue(desk: Desk, entry: Entry, request: Acquire) -> Result:
+    wait_until = desk.now + request.wait_us
+    expires_at = min(wait_until, desk.now + place_us(entry.ttl_us))
+    entry = desk.put(replace(entry, wait_until=wait_until, expires_at=expires_at))
+    if entry.holder is not None and desk.waits_for_itself(entry):
+        return Result(entry=desk.finish(entry, "refused", "lease:deadlock"))
+    desk.events.append(("lease:queued", entry.number))
+    return Result(entry=entry, position=desk.position(entry))
 
-    def __init__(self, state: State, now: int) -> None:
-        self.now = now
-        self.entries = dict(state.entries)
-        self.last_token = state.last_token
-        self.arrivals = state.arrivals
-        self.last_number = state.last_number
-        self.events: list[Event] = []
 
-    def carry_out(self, operation: Operation) -> Result:
-        match operation:
-            case Acquire():
-                return self.acquire(operation)
-            case Heartbeat():
-                return self.heartbeat(operation)
-            case Release():
-                return self.release(operation)
-            case Break():
-                entry = self.granted(operation.number)
-                self.require_in_force(entry)
-                return Result(entry=self.end(entry, "broken", "lease:broken"))
-            case Poll():
-                return self.poll(operation)
-            case Cancel():
-                return self.cancel(operation)
-            case Close():
-                return self.close(self.granted(operation.number))
-            case Reopen():
-                return self.end_if(operation.number, "closed")
-            case EndRun():
-                return self.end_if(operation.number, "held", "closed")
-            case Tick():
-                return self.tick(operation.limit)
-            case Forgive():
-                return self.forgive(operation.stalled_us)
+def _heartbeat(desk: Desk, beat: Heartbeat) -> Result:
+    entry = _own(desk, beat.principal, beat.number)
+    _require_in_force(desk, entry)
+    if entry.token != beat.token or entry.expires_at is None:
+        raise Conflict("lease_lost", "the token is another")
+    until = min(desk.now + entry.ttl_us, entry.acquired_at + entry.max_hold_us)
+    entry = replace(entry, expires_at=max(entry.expires_at, until))
+    if entry.noted_at <= desk.now - SAMPLE_US:
+        entry = replace(entry, noted_at=desk.now)
+        desk.events.append(("lease:renewed", entry.number))
+    return Result(entry=desk.put(entry))
 
-    # Looking
 
-    def alive(self, entry: Entry) -> bool:
-        """Whether it is in force, or keeps its place, at this moment."""
-        return entry.state == "closed" or (
-            entry.state in ("held", "waiting") and entry.expires_at is not None and entry.expires_at > self.now
-        )
+def _own(desk: Desk, principal: str, number: int) -> Entry:
+    entry = _granted(desk, number)
+    if entry.principal != principal:
+        raise Conflict("not_found", "there is no such lease of theirs")
+    return entry
 
-    def obstacles(self, entry: Entry) -> list[Entry]:
-        """What is in the way of a request: leases, and live waiters of better rank."""
-        return [
-            other
-            for other in sorted(self.entries.values(), key=lambda other: (other.state, other.rank))
-            if other.number != entry.number
-            and self.alive(other)
-            and _clash(entry, other)
-            and (other.state != "waiting" or other.rank < entry.rank)
-        ]
 
-    def lapsed(self, entry: Entry) -> list[Entry]:
-        """The leases that conflict with a request and whose time is over, by rank."""
-        held = [e for e in self.entries.values() if e.state == "held" and not self.alive(e) and _clash(entry, e)]
-        return sorted(held, key=lambda other: other.rank)
+def _release(desk: Desk, operation: Release) -> Result:
+    entry = _own(desk, operation.principal, operation.number)
+    if entry.token == operation.token and entry.ended == "released":
+        return Result(entry=entry)
+    _require_in_force(desk, entry)
+    if entry.token != operation.token:
+        raise Conflict("lease_lost", "the token is another")
+    return Result(entry=desk.end(entry, "released", "lease:released"))
 
-    def position(self, entry: Entry) -> int:
-        return 1 + sum(other.state == "waiting" for other in self.obstacles(entry))
 
-    def granted(self, number: int) -> Entry:
-        entry = self.entries.get(number)
-        if entry is None or entry.token is None:
-            raise Conflict("not_found", "there is no such lease")
-        return entry
+def _place(desk: Desk, principal: str, number: int) -> Entry:
+    entry = desk.entries.get(number)
+    if entry is None or entry.principal != principal or not entry.wait_until:
+        raise Conflict("not_found", "there is no such place of theirs")
+    return entry
 
-    def own(self, principal: str, number: int) -> Entry:
-        entry = self.granted(number)
-        if entry.principal != principal:
-            raise Conflict("not_found", "there is no such lease of theirs")
-        return entry
 
-    def require_in_force(self, entry: Entry) -> None:
-        if entry.state == "closed":
-            raise Conflict("lease_closed", "its run's outcome is unknown")
-        if entry.state != "held" or not self.alive(entry):
-            raise Conflict("lease_lost", "it ended or lapsed")
+def _poll(desk: Desk, operation: Poll) -> Result:
+    entry = _place(desk, operation.principal, operation.number)
+    if entry.state != "waiting" or entry.expires_at is None:
+        return Result(entry=entry)
+    if not desk.alive(entry):
+        return Result(entry=desk.end(entry, "expired", "lease:cancelled"))
+    until = min(entry.wait_until, desk.now + place_us(entry.ttl_us))
+    entry = desk.put(replace(entry, expires_at=max(entry.expires_at, until)))
+    if desk.obstacles(entry):
+        return Result(entry=entry, position=desk.position(entry))
+    return Result(entry=desk.grant_first(entry))
 
-    # Asking
 
-    def acquire(self, request: Acquire) -> Result:
-        if request.request_key is not None:
-            for entry in self.entries.values():
-                if (entry.principal, entry.key) == (request.principal, request.request_key):
-                    return Result(entry=entry, position=self.position(entry) if entry.state == "waiting" else 0)
-        mine = [e for e in self.entries.values() if e.principal == request.principal and self.alive(e)]
-        if request.rank_class != RUN and sum(e.state == "held" for e in mine) >= LIMITS.leases:
-            raise Conflict("too_many_leases", "too many leases")
-        entry = Entry(
-            number=self.last_number + 1,
-            state="waiting",
-            resources=request.resources,
-            mode=request.mode,
-            principal=request.principal,
-            holder=request.holder,
-            rank=(request.rank_class, self.arrivals + 1),
-            ttl_us=request.ttl_us,
-            max_hold_us=request.max_hold_us,
-            kind=request.kind,
-            key=request.request_key,
-        )
-        way = self.obstacles(entry)
-        if way and request.wait_us == 0:
-            held = tuple(other.number for other in way if other.state != "waiting")
-            raise Conflict("held", "it is held", held_by=held)
-        if way and request.rank_class != RUN:
-            self.check_tickets(request, [e for e in mine if e.state == "waiting"])
-        self.last_number += 1
-        self.arrivals += 1
-        return self.enqueue(entry, request) if way else self.grant_first(entry)
+def _cancel(desk: Desk, operation: Cancel) -> Result:
+    entry = _place(desk, operation.principal, operation.number)
+    if entry.token is not None:
+        raise Conflict("already_granted", "it was granted")
+    if entry.state != "waiting":
+        return Result(entry=entry)
+    return Result(entry=desk.end(entry, "cancelled", "lease:cancelled"))
 
-    def check_tickets(self, request: Acquire, waiting: list[Entry]) -> None:
-        if len(waiting) >= LIMITS.tickets or any(
-            sum(wanted in other.resources for other in waiting) >= LIMITS.tickets_a_resource
-            for wanted in request.resources
-        ):
-            raise Conflict("too_many_tickets", "too many tickets")
 
-    def enqueue(self, entry: Entry, request: Acquire) -> Result:
-        wait_until = self.now + request.wait_us
-        expires_at = min(wait_until, self.now + place_us(entry.ttl_us))
-        entry = self.put(replace(entry, queued=True, wait_until=wait_until, expires_at=expires_at))
-        if entry.holder is not None and self.waits_for_itself(entry):
-            self.events.append(("lease:deadlock", entry.number))
-            return Result(entry=self.put(replace(entry, state="ended", ended="refused")))
-        self.events.append(("lease:queued", entry.number))
-        return Result(entry=entry, position=self.position(entry))
+def _close(desk: Desk, entry: Entry) -> Result:
+    if entry.state == "closed":
+        return Result(entry=entry)
+    if entry.state == "ended" and entry.ended == "released":
+        raise Conflict("lease_lost", "it was released")
+    return Result(entry=desk.put(replace(entry, state="closed", ended=None, expires_at=None)))
 
-    def waits_for_itself(self, entry: Entry) -> bool:
-        seen: set[tuple[str, str]] = set()
-        todo = [entry]
-        while todo:
-            for other in self.obstacles(todo.pop()):
-                if other.who == entry.who:
-                    return True
-                if other.who not in seen:
-                    seen.add(other.who)
-                    todo += [
-                        e for e in self.entries.values() if e.state == "waiting" and self.alive(e) and e.who == other.who
-                    ]
-        return False
 
-    # Granting
+def _end_if(desk: Desk, number: int, states: tuple[str, ...]) -> Result:
+    entry = desk.entries.get(number)
+    if entry is None or entry.state not in states:
+        return Result(done=False)
+    return Result(entry=desk.end(entry, "released", "lease:released"), done=True)
 
-    def put(self, entry: Entry) -> Entry:
-        self.entries[entry.number] = entry
-        return entry
 
-    def grant(self, entry: Entry) -> Entry:
-        self.last_token = next_token(self.last_token, self.now)
-        self.events.append(("lease:acquired", entry.number))
-        return self.put(
-            replace(
-                entry,
-                state="held",
-                token=self.last_token,
-                acquired_at=self.now,
-                noted_at=self.now,
-                expires_at=self.now + entry.ttl_us,
-            )
-        )
+def _tick(desk: Desk, limit: int) -> Result:
+    due = sorted(
+        (entry.expires_at, entry.number)
+        for entry in desk.entries.values()
+        if entry.state in ("held", "waiting") and entry.expires_at is not None and entry.expires_at <= desk.now
+    )
+    for _, number in due[:limit]:
+        entry = desk.entries[number]
+        if entry.state == "held" and not desk.alive(entry):
+            desk.end(entry, "reclaimed", "lease:reclaimed")
+        elif entry.state == "waiting" and not desk.alive(entry):
+            desk.end(entry, "expired", "lease:cancelled")
+    left = [e.expires_at for e in desk.entries.values() if e.state in ("held", "waiting") and e.expires_at is not None]
+    return Result(deadline=min(left, default=None))
 
-    def grant_first(self, entry: Entry) -> Result:
-        """Grant a request that has nobody in its way, reclaim what lapsed there, then hand out the rest of that."""
-        freed = self.lapsed(entry)
-        for other in freed:
-            self.finish(other, "reclaimed", "lease:reclaimed")
-        granted = self.grant(entry)
-        self.hand_out(resource for other in freed for resource in other.resources)
-        return Result(entry=granted)
 
-    def hand_out(self, resources: Iterable[str]) -> None:
-        region = list(resources)
-        while (freed := self.hand_out_once(region)) is not None:
-            region += freed
-
-    def hand_out_once(self, region: list[str]) -> list[str] | None:
-        """Walk the waiters of the region; what more became free, or None at its end."""
-        for entry in sorted(self.entries.values(), key=lambda e: e.rank):
-            if entry.state != "waiting" or not overlap(entry.resources, region) or self.obstacles(entry):
-                continue
-            if not self.alive(entry):
-                self.finish(entry, "expired", "lease:cancelled")
-                return list(entry.resources)
-            freed = self.lapsed(entry)
-            for other in freed:
-                self.finish(other, "reclaimed", "lease:reclaimed")
-            self.grant(entry)
-            if freed:
-                return [resource for other in freed for resource in other.resources]
-        return None
+def _forgive(desk: Desk, stalled_us: int) -> Result:
+    began = desk.now - stalled_us
+    for entry in list(desk.entries.values()):
+        lived = entry.state in ("held", "waiting") and entry.expires_at is not None and entry.expires_at > began
+        if lived and entry.expires_at is not None and entry.ttl_us < stalled_us * 3:
+            desk.put(replace(entry, expires_at=entry.expires_at + stalled_us))
+    return Result()

@@ -38,17 +38,11 @@ _ALL = Statement(
 )
 _FIND = Statement(select(_T).where(_T.c.prefix == bindparam("prefix")))
 _LIVE = Statement(select(_T).where(_T.c.revoked_at.is_(None)))
-_NEW = Statement(
-    insert(_T), ("prefix", "hash", "principal", "decide", "created_at", "created_by")
-)
+_NEW = Statement(insert(_T), ("prefix", "hash", "principal", "decide", "created_at", "created_by"))
 _REVOKE = Statement(
-    update(_T)
-    .where(_T.c.prefix == bindparam("p"), _T.c.revoked_at.is_(None))
-    .values(revoked_at=bindparam("at"))
+    update(_T).where(_T.c.prefix == bindparam("p"), _T.c.revoked_at.is_(None)).values(revoked_at=bindparam("at"))
 )
-_TOUCH = Statement(
-    update(_T).where(_T.c.prefix == bindparam("p")).values(used_at=bindparam("at"))
-)
+_TOUCH = Statement(update(_T).where(_T.c.prefix == bindparam("p")).values(used_at=bindparam("at")))
 
 Tell = Callable[[Tx, Principal, str], object]
 """Lets a person know, in plain words, what was made in their name."""
@@ -71,11 +65,7 @@ class Key:
 def prefix_of(text: str) -> str | None:
     """The prefix of a well-formed key with the right checksum; None for anything else."""
     body = text[len(START) :]
-    if (
-        not text.startswith(START)
-        or len(body) != _RANDOM_DIGITS + _CHECK_DIGITS
-        or not body.isascii()
-    ):
+    if not text.startswith(START) or len(body) != _RANDOM_DIGITS + _CHECK_DIGITS or not body.isascii():
         return None
     random, check = body[:_RANDOM_DIGITS], body[_RANDOM_DIGITS:]
     if not body.isalnum() or not secrets.compare_digest(check, _checksum(random)):
@@ -150,9 +140,7 @@ def revoke_strangers(tx: Tx, known: Callable[[str], bool], *, by: str) -> int:
     strangers = [_key(row) for row in tx.all(_LIVE) if not known(row["principal"])]
     for key in strangers:
         tx.run(_REVOKE, p=key.prefix, at=tx.now_us)
-        _record_revoked(
-            tx, key, by=by, channel=None, why="removed from the configuration"
-        )
+        _record_revoked(tx, key, by=by, channel=None, why="removed from the configuration")
     return len(strangers)
 
 
@@ -172,9 +160,7 @@ def touch(tx: Tx, prefix: str) -> None:
     tx.run(_TOUCH, p=prefix, at=tx.now_us)
 
 
-def _record_revoked(
-    tx: Tx, key: Key, *, by: str, channel: str | None, why: str
-) -> None:
+def _record_revoked(tx: Tx, key: Key, *, by: str, channel: str | None, why: str) -> None:
     tx.record(
         "key:revoked",
         actor=by,

@@ -23,9 +23,7 @@ TTL_SECONDS = 900.0
 
 _T = schema.login_link
 _FIND = Statement(select(_T).where(_T.c.hash == bindparam("hash")))
-_NEW = Statement(
-    insert(_T), ("hash", "principal", "assurance", "began", "created_at", "expires_at")
-)
+_NEW = Statement(insert(_T), ("hash", "principal", "assurance", "began", "created_at", "expires_at"))
 _USE = Statement(
     update(_T)
     .where(
@@ -92,14 +90,10 @@ def create(
 def exists(reader: Reader, token: str) -> bool:
     """Whether a link with that token can be redeemed now; looking changes nothing."""
     row = reader.one(_FIND, hash=_hash(token))
-    return (
-        row is not None and row["used_at"] is None and row["expires_at"] > reader.now_us
-    )
+    return row is not None and row["used_at"] is None and row["expires_at"] > reader.now_us
 
 
-def redeem(
-    tx: Tx, token: str, *, known: Callable[[str], bool], channel: str | None = None
-) -> Link | Unproven:
+def redeem(tx: Tx, token: str, *, known: Callable[[str], bool], channel: str | None = None) -> Link | Unproven:
     """What the link is worth; it is worth nothing from now on.
 
     A link that was used, is over, or is for somebody who is not `known` any more records `login:failed`; that
@@ -107,9 +101,7 @@ def redeem(
     """
     row = tx.one(_FIND, hash=_hash(token))
     if row is None:
-        raise Unproven(
-            "bad_link", "this sign-in link is not one of this hub; ask for a new one"
-        )
+        raise Unproven("bad_link", "this sign-in link is not one of this hub; ask for a new one")
     principal = row["principal"]
     used = tx.run(_USE, h=_hash(token), now=tx.now_us, at=tx.now_us) == 1
     if used and known(principal):
@@ -126,13 +118,7 @@ def redeem(
             },
         )
         return Link(principal=principal, assurance=assurance, began=row["began"])
-    why = (
-        "unknown_person"
-        if used
-        else "link_used"
-        if row["used_at"] is not None
-        else "link_expired"
-    )
+    why = "unknown_person" if used else "link_used" if row["used_at"] is not None else "link_expired"
     tx.record(
         "login:failed",
         actor=None,
@@ -140,9 +126,7 @@ def redeem(
         channel=channel,
         details={"principal": principal, "why": why},
     )
-    return Unproven(
-        why, "this sign-in link was used before, or its time is over; ask for a new one"
-    )
+    return Unproven(why, "this sign-in link was used before, or its time is over; ask for a new one")
 
 
 def forget(tx: Tx, *, before_us: int) -> int:

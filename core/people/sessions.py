@@ -33,14 +33,8 @@ SEEN_EVERY_SECONDS = 60
 _T = schema.session
 _FIND = Statement(select(_T).where(_T.c.id == bindparam("id")))
 _FIND_HASH = Statement(select(_T).where(_T.c.hash == bindparam("hash")))
-_LIVE = Statement(
-    select(_T)
-    .where(_T.c.ended_at.is_(None), _T.c.id > bindparam("after"))
-    .order_by(_T.c.id)
-)
-_BEGUN_BY = Statement(
-    select(_T).where(_T.c.ended_at.is_(None), _T.c.began == bindparam("began"))
-)
+_LIVE = Statement(select(_T).where(_T.c.ended_at.is_(None), _T.c.id > bindparam("after")).order_by(_T.c.id))
+_BEGUN_BY = Statement(select(_T).where(_T.c.ended_at.is_(None), _T.c.began == bindparam("began")))
 _NEW = Statement(
     insert(_T),
     (
@@ -48,11 +42,7 @@ _NEW = Statement(
         *("created_at", "expires_at", "seen_at", "generation"),
     ),
 )
-_SEEN = Statement(
-    update(_T)
-    .where(_T.c.id == bindparam("i"), _T.c.ended_at.is_(None))
-    .values(seen_at=bindparam("at"))
-)
+_SEEN = Statement(update(_T).where(_T.c.id == bindparam("i"), _T.c.ended_at.is_(None)).values(seen_at=bindparam("at")))
 _TURN = Statement(
     update(_T)
     .where(
@@ -69,20 +59,14 @@ _TURN = Statement(
         seen_at=bindparam("at"),
     )
 )
-_END = Statement(
-    update(_T)
-    .where(_T.c.id == bindparam("i"), _T.c.ended_at.is_(None))
-    .values(ended_at=bindparam("at"))
-)
+_END = Statement(update(_T).where(_T.c.id == bindparam("i"), _T.c.ended_at.is_(None)).values(ended_at=bindparam("at")))
 _OVER = Statement(
     select(_T).where(
         _T.c.ended_at.is_(None),
         or_(
             _T.c.expires_at <= bindparam("now"),
-            (_T.c.kind == bindparam("browser"))
-            & (_T.c.seen_at <= bindparam("browser_idle")),
-            (_T.c.kind == bindparam("token"))
-            & (_T.c.seen_at <= bindparam("token_idle")),
+            (_T.c.kind == bindparam("browser")) & (_T.c.seen_at <= bindparam("browser_idle")),
+            (_T.c.kind == bindparam("token")) & (_T.c.seen_at <= bindparam("token_idle")),
         ),
     )
 )
@@ -126,16 +110,12 @@ def begin_browser(tx: Tx, *, principal: str, assurance: Assurance, began: str) -
     """A session behind a cookie."""
     secret = secrets.token_urlsafe(32)
     return Begun(
-        session=_begin(
-            tx, _name(), _hash(secret), principal, assurance, began, "browser"
-        ),
+        session=_begin(tx, _name(), _hash(secret), principal, assurance, began, "browser"),
         secret=secret,
     )
 
 
-def begin_tokens(
-    tx: Tx, tokens: Tokens, *, principal: str, assurance: Assurance, began: str
-) -> Begun:
+def begin_tokens(tx: Tx, tokens: Tokens, *, principal: str, assurance: Assurance, began: str) -> Begun:
     """A session behind access tokens, with its first refresh token."""
     name = _name()
     secret = tokens.refresh(session=name, generation=0)
@@ -145,9 +125,7 @@ def begin_tokens(
     )
 
 
-def refresh(
-    tx: Tx, tokens: Tokens, text: str, *, channel: str | None = None
-) -> Begun | Unproven:
+def refresh(tx: Tx, tokens: Tokens, text: str, *, channel: str | None = None) -> Begun | Unproven:
     """The session with its next refresh token; the presented one is worth nothing from now on.
 
     A token whose turn is past ends the session, because two hold its secret. The refusal is returned, not raised,
@@ -201,11 +179,7 @@ def find_by_secret(reader: Reader, secret: str) -> Session | None:
 def live(reader: Reader, *, after: str = "") -> list[Session]:
     """Sessions that have not ended, in the order of their ids."""
     now_us = reader.now_us
-    return [
-        session
-        for row in reader.all(_LIVE, after=after)
-        if (session := _session(row)).is_live(now_us)
-    ]
+    return [session for row in reader.all(_LIVE, after=after) if (session := _session(row)).is_live(now_us)]
 
 
 def seen(tx: Tx, session_id: str) -> None:
@@ -213,9 +187,7 @@ def seen(tx: Tx, session_id: str) -> None:
     tx.run(_SEEN, i=session_id, at=tx.now_us)
 
 
-def end(
-    tx: Tx, session_id: str, *, by: str, why: str, channel: str | None = None
-) -> bool:
+def end(tx: Tx, session_id: str, *, by: str, why: str, channel: str | None = None) -> bool:
     """The session proves nothing from now on; whether it did before. Raises NotFound."""
     session = find(tx, session_id)
     if session is None:
@@ -225,10 +197,7 @@ def end(
 
 def end_begun_by(tx: Tx, began: str, *, by: str, why: str) -> int:
     """No session that began so is left; how many ended."""
-    return sum(
-        _end(tx, _session(row), by=by, why=why)
-        for row in tx.all(_BEGUN_BY, began=began)
-    )
+    return sum(_end(tx, _session(row), by=by, why=why) for row in tx.all(_BEGUN_BY, began=began))
 
 
 def end_strangers(tx: Tx, known: Callable[[str], bool], *, by: str) -> int:
@@ -296,9 +265,7 @@ def _begin(
     return session
 
 
-def _end(
-    tx: Tx, session: Session, *, by: str, why: str, channel: str | None = None
-) -> bool:
+def _end(tx: Tx, session: Session, *, by: str, why: str, channel: str | None = None) -> bool:
     if tx.run(_END, i=session.id, at=tx.now_us) == 0:
         return False
     tx.record(

@@ -56,9 +56,7 @@ class Tokens:
     def load(cls, path: Path) -> Tokens:
         """The tokens of the key file at `path`; a missing one is made, readable by its owner alone."""
         try:
-            fd = os.open(
-                path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
-            )
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except FileExistsError:
             return cls(path.read_bytes())
         key = secrets.token_bytes(_KEY_BYTES)
@@ -79,9 +77,7 @@ class Tokens:
             "iat": now,
             "exp": now + ACCESS_SECONDS,
         }
-        return jwt.encode(
-            claims, self._access, algorithm=ALGORITHM, headers={"typ": "at+jwt"}
-        )
+        return jwt.encode(claims, self._access, algorithm=ALGORITHM, headers={"typ": "at+jwt"})
 
     def read_access(self, text: str, *, now_us: int) -> Access:
         """What the JWT says. Raises Unproven (`bad_token`, `token_expired`)."""
@@ -101,15 +97,9 @@ class Tokens:
                 },
             )
         except jwt.PyJWTError:
-            raise Unproven(
-                "bad_token", "the access token is not one of this hub"
-            ) from None
+            raise Unproven("bad_token", "the access token is not one of this hub") from None
         session, principal, expires = claims["sid"], claims["sub"], claims["exp"]
-        if (
-            type(session) is not str
-            or type(principal) is not str
-            or type(expires) is not int
-        ):
+        if type(session) is not str or type(principal) is not str or type(expires) is not int:
             raise Unproven("bad_token", "the access token is not one of this hub")
         if expires * SECOND <= now_us:
             raise Unproven(
@@ -126,12 +116,7 @@ class Tokens:
         """What a genuine refresh token says. Raises Unproven (`bad_token`)."""
         session, _, rest = text.removeprefix(REFRESH_START).partition(".")
         turn, _, mac = rest.partition(".")
-        if (
-            text.startswith(REFRESH_START)
-            and text.isascii()
-            and turn.isdigit()
-            and len(turn) < 10
-        ):
+        if text.startswith(REFRESH_START) and text.isascii() and turn.isdigit() and len(turn) < 10:
             generation = int(turn)
             if hmac.compare_digest(mac, self._mac(session, generation)):
                 return Refresh(session=session, generation=generation)
@@ -139,23 +124,15 @@ class Tokens:
 
     def nonce(self, proof: str, purpose: str) -> str:
         """A text that is always the same for this proof and purpose, and that nobody else can make."""
-        return _text(
-            hmac.digest(self._nonce, f"{purpose}\n{proof}".encode(), hashlib.sha256)
-        )
+        return _text(hmac.digest(self._nonce, f"{purpose}\n{proof}".encode(), hashlib.sha256))
 
     def _mac(self, session: str, generation: int) -> str:
-        return _text(
-            hmac.digest(
-                self._refresh, f"{session}.{generation}".encode(), hashlib.sha256
-            )
-        )
+        return _text(hmac.digest(self._refresh, f"{session}.{generation}".encode(), hashlib.sha256))
 
 
 def _derive(key: bytes, purpose: bytes) -> bytes:
     if len(key) != _KEY_BYTES:
-        raise ValueError(
-            f"the token key has {len(key)} bytes and needs {_KEY_BYTES}; delete the file to get a new one"
-        )
+        raise ValueError(f"the token key has {len(key)} bytes and needs {_KEY_BYTES}; delete the file to get a new one")
     return hmac.digest(key, b"interlock " + purpose, hashlib.sha256)
 
 

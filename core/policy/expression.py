@@ -149,7 +149,7 @@ def _refuse_weak(tokens: Sequence[str]) -> None:
     for at, token in enumerate(tokens):
         if token != "assurance" or (at and tokens[at - 1] == "."):
             continue
-        if (at and tokens[at - 1] in _ORDER) or tokens[at + 1 : at + 2] and tokens[at + 1] in _ORDER:
+        if (at and tokens[at - 1] in _ORDER) or (tokens[at + 1 : at + 2] and tokens[at + 1] in _ORDER):
             raise Invalid("bad_expression", 'compare strength with assurance.at_least("chat"), not with < or >')
     for at, name in _calls(tokens):
         if name == "at_least":

@@ -34,11 +34,11 @@ def is_current(target: Path | str) -> bool:
     import psycopg
 
     try:
-        with psycopg.connect(target.replace("postgresql+psycopg://", "postgresql://", 1)) as db:
-            found = db.execute("SELECT to_regclass('alembic_version')").fetchone()
+        with psycopg.connect(target.replace("postgresql+psycopg://", "postgresql://", 1)) as server:
+            found = server.execute("SELECT to_regclass('alembic_version')").fetchone()
             if found is None or found[0] is None:
                 return False
-            row = db.execute("SELECT version_num FROM alembic_version").fetchone()
+            row = server.execute("SELECT version_num FROM alembic_version").fetchone()
             return row is not None and row[0] == HEAD
     except psycopg.Error as error:
         raise StoreError(f"cannot reach PostgreSQL: {error}") from error

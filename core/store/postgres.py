@@ -93,9 +93,7 @@ class PostgresEngine:
         self._db.execute("SELECT id FROM log_head WHERE id = 1 FOR UPDATE")
 
     def commit(self) -> None:
-        self._db.execute(
-            "INSERT INTO batch (id, at) VALUES (%(id)s, %(at)s)", {"id": self._batch, "at": self._now_us}
-        )
+        self._db.execute("INSERT INTO batch (id, at) VALUES (%(id)s, %(at)s)", {"id": self._batch, "at": self._now_us})
         self._db.execute("DELETE FROM batch WHERE at < %(old)s", {"old": self._now_us - _KEEP_BATCHES_US})
         try:
             self._db.execute("COMMIT")

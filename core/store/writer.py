@@ -264,5 +264,3 @@ def _explain(error: BaseException | None) -> BaseException:
             return Unavailable("read_only", "the hub's database is read-only; nothing of this was done")
         return StoreError(f"the database failed: {error}")
     return error
-
-

@@ -85,12 +85,14 @@ def problem(
 
 
 def of_refusal(refusal: Refusal, *, more: Mapping[str, Any] | None = None) -> Response:
-    """The problem of a refusal, with what its status needs: Retry-After, WWW-Authenticate."""
+    """The problem of a refusal, with what its status needs: Retry-After, WWW-Authenticate, an end of the connection."""
     status = status_of(refusal)
     headers: dict[str, str] = {}
     wait = refusal.data.get("retry_after_seconds")
     if status in (429, 503):
         headers["retry-after"] = str(max(1, math.ceil(float(wait)))) if wait is not None else "1"
+    if status == 413:
+        headers["connection"] = "close"
     if status == 401:
         headers["www-authenticate"] = 'Bearer realm="interlock"'
     return problem(status, refusal.code, refusal.message, headers=headers, more={**refusal.data, **(more or {})})

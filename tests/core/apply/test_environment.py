@@ -37,7 +37,9 @@ def test_nothing_of_the_hubs_own_environment_gets_in(monkeypatch: pytest.MonkeyP
 
 
 def test_what_the_action_names_is_resolved_at_the_start() -> None:
-    found = look(spec(env={"KUBECONFIG": "${env:KUBECONFIG}", "AUTH": "Bearer ${file:/run/token}!", "TZ": "CET"}), resolve)
+    found = look(
+        spec(env={"KUBECONFIG": "${env:KUBECONFIG}", "AUTH": "Bearer ${file:/run/token}!", "TZ": "CET"}), resolve
+    )
     assert found.values["KUBECONFIG"] == "/etc/kube-canary"
     assert found.values["AUTH"] == "Bearer file-canary!"
     assert found.values["TZ"] == "CET"
@@ -63,14 +65,17 @@ def test_a_preview_knows_nothing_of_a_run() -> None:
 
 def test_a_run_knows_its_marks_and_its_secrets() -> None:
     found = act(spec(), resolve, marks=MARKS, secrets={"db-password": "hunter22", "pin": 1234567, "dry": True})
-    assert found.values.items() >= {
-        "INTERLOCK_APPROVAL": "A142",
-        "INTERLOCK_RUN": "R9",
-        "INTERLOCK_FENCE": "1795228866959070",
-        "INTERLOCK_SECRET_DB_PASSWORD": "hunter22",
-        "INTERLOCK_SECRET_PIN": "1234567",
-        "INTERLOCK_SECRET_DRY": "true",
-    }.items()
+    assert (
+        found.values.items()
+        >= {
+            "INTERLOCK_APPROVAL": "A142",
+            "INTERLOCK_RUN": "R9",
+            "INTERLOCK_FENCE": "1795228866959070",
+            "INTERLOCK_SECRET_DB_PASSWORD": "hunter22",
+            "INTERLOCK_SECRET_PIN": "1234567",
+            "INTERLOCK_SECRET_DRY": "true",
+        }.items()
+    )
     assert found.stdin is None
     assert found.secrets == ("hunter22", "1234567", "true")
 

@@ -461,7 +461,9 @@ async def test_output_that_is_no_text_is_kept_readable(python: Python) -> None:
 
 async def test_secrets_are_in_no_argument_list(python: Python, onlooker: object) -> None:
     canary = "canary-5f1e9c"
-    code = "import sys, json; print(len(json.load(sys.stdin)['pin']), flush=True); print('ready', flush=True)\n" + SLEEPER
+    code = (
+        "import sys, json; print(len(json.load(sys.stdin)['pin']), flush=True); print('ready', flush=True)\n" + SLEEPER
+    )
     stop = asyncio.Event()
     command = python(code, env={"INTERLOCK_SECRET_PIN": canary}, stdin=f'{{"pin": "{canary}"}}'.encode())
     running = asyncio.create_task(carry_out(command, onlooker, stop=stop))
@@ -547,3 +549,31 @@ async def test_a_keeper_that_dies_at_the_gate_takes_the_command_with_it(
     assert (end.status, end.wholly_reaped) == ("lost", True)
     assert not trace.exists()
     assert not alive(started[0].pid)
+
+
+async def test_a_viewer_that_fails_changes_nothing_about_the_run(python: Python) -> None:
+    failures: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context["exception"]))
+
+    def broken(text: str) -> None:
+        raise RuntimeError(text)
+
+    end = await carry_out(python("print('printed')"), on_output=broken)
+    assert (end.status, end.output) == ("exited", "printed\n")
+    assert [str(failure) for failure in failures] == ["printed\n"]
+
+
+async def test_a_machine_without_descriptors_is_a_refusal_and_loses_none(
+    python: Python, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = psutil.Process().num_fds()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for spare in range(12):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before + spare, hard))
+        try:
+            await carry_out(python("", stdin=b"x"))
+        except Refusal as refused:
+            assert refused.code == "command_not_started"
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert psutil.Process().num_fds() == before
