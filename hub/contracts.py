@@ -68,6 +68,7 @@ class Caller:
     may_decide: bool = True
     proof: str = ""
     """Which proof it was, opaque to the channel; `Hub.valid` says whether it still stands."""
+    groups: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,6 +272,15 @@ class Hub(Protocol):
 
     def showed(self, approval: str, revision: int, people: Collection[str]) -> None:
         """Note that a card of that revision reached these principals: their typed decisions may rest on it."""
+        ...
+
+    def origins(self, host: str | None) -> frozenset[str]:
+        """The origins whose pages are ours, for a request that came under this Host."""
+        ...
+
+    @property
+    def head(self) -> int:
+        """The seq of the newest entry of the log."""
         ...
 
     @property

@@ -41,6 +41,7 @@ from hub.checkpoints import Checkpoints
 from hub.contracts import Adapter, Caller, Command, Inbound, News, Reply, Telling
 from hub.delivery import Delivery
 from hub.feed import Feed
+from hub.http.origin import origins
 from hub.limits import Limiter
 from hub.metrics import Metrics
 from hub.news import follow
@@ -302,6 +303,15 @@ class Hub:
     def showed(self, approval: str, revision: int, people: Collection[str]) -> None:
         """Note that a card of that revision reached these principals."""
         self.delivery.board.showed(approval, revision, people)
+
+    def origins(self, host: str | None) -> frozenset[str]:
+        """The origins whose pages are ours, for a request that came under this Host."""
+        return origins(host, self.public_url)
+
+    @property
+    def head(self) -> int:
+        """The seq of the newest entry of the log."""
+        return self.feed.head
 
     def tell(self, tx: Tx, principal: Principal, text: str) -> None:
         """Let a person know, once the transaction is durable, what was made in their name."""

@@ -231,6 +231,7 @@ def caller_for(principal: Principal, *, assurance: Assurance, proof: str, may_de
         assurance=assurance,
         may_decide=may_decide and principal.kind is Kind.PERSON,
         proof=proof,
+        groups=principal.groups,
     )
 
 

@@ -19,7 +19,6 @@ from starlette.websockets import WebSocket
 
 from adapters.websocket.browsing import Browsing
 from adapters.websocket.connection import Connection
-from adapters.websocket.parse import origin_of
 from adapters.websocket.tickets import LIFE_SECONDS, Tickets
 from core.errors import Refusal
 from core.world import Channel
@@ -107,7 +106,7 @@ class WebsocketAdapter:
         origin = socket.headers.get("origin")
         if origin is None:
             return "authorization" in socket.headers or "ticket" in socket.query_params
-        return origin == origin_of(self._hub.public_url)
+        return origin in self._hub.origins(socket.headers.get("host"))
 
     async def _prove(self, socket: WebSocket) -> Caller | None:
         ticket = socket.query_params.get("ticket")
@@ -119,7 +118,7 @@ class WebsocketAdapter:
     async def _give_ticket(self, request: Request) -> Response:
         """A ticket for whoever proves who they are, by key or by cookie from our own page."""
         origin = request.headers.get("origin")
-        ours = origin == origin_of(self._hub.public_url)
+        ours = origin in self._hub.origins(request.headers.get("host"))
         if not (ours or (origin is None and "authorization" in request.headers)):
             return _problem(403, "bad_origin", "ask from our own page, or with a key")
         caller = await self._hub.authenticate(proof_of(request.headers))
@@ -141,6 +140,11 @@ class WebsocketAdapter:
         for connection in self._connections:
             connection.picture(post)
 
+    def tell(self, principal: str, text: str) -> None:
+        for connection in self._connections:
+            if connection.caller.principal == principal:
+                connection.tell(text)
+
     async def post(self, post: Post) -> str:
         self.picture(post)
         return "page"
@@ -153,8 +157,6 @@ class WebsocketAdapter:
         return None
 
     async def check(self) -> list[str]:
-        if origin_of(self._hub.public_url) is None:
-            return ["public_url is no http:// or https:// address, so no browser can connect: set it in hub.yaml"]
         return []
 
 

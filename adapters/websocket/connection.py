@@ -58,9 +58,10 @@ class Connection:
 
     async def serve(self) -> None:
         """Serve the client until one side ends it."""
-        work = {asyncio.create_task(self._read()), asyncio.create_task(self._write())}
+        work = (asyncio.create_task(self._read()), asyncio.create_task(self._write()))
+        ends: set[asyncio.Future[Any]] = {*work, self._end}
         try:
-            await asyncio.wait({*work, self._end}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.wants_cards = False
             for task in (*work, *self._tasks):
@@ -91,6 +92,11 @@ class Connection:
     def _put(self, frame: str, written: Callable[[], object] | None = None) -> None:
         self._out.append((frame, written))
         self._has_work.set()
+
+    def tell(self, text: str) -> None:
+        """Show the caller something that is no card; lost when too much waits already."""
+        if len(self._out) < WAITING_FRAMES:
+            self._put(render.notice_frame(text))
 
     def picture(self, post: Post) -> None:
         """Show the present state of an approval, if the caller follows cards and may see it."""
@@ -232,6 +238,8 @@ class Connection:
         except Unavailable as refusal:
             self._put(render.error_frame(refusal.code, refusal.message))
             self.end(_AGAIN_LATER, "too slow")
+        except Refusal as refusal:
+            self._put(render.error_frame(refusal.code, refusal.message))
 
     async def _show_open(self) -> None:
         """Every open approval is shown once; what changes meanwhile comes after."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import orjson
 
@@ -16,8 +15,6 @@ _ID_LENGTH = 128
 _EVENTS = 100
 
 Cards = Literal["none", "live", "open"]
-
-_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,19 +92,6 @@ def frame_of(text: str) -> Frame:
         case "ping":
             return PingFrame()
     raise BadFrame("`type` is one of command, press, subscribe, ping", id)
-
-
-def origin_of(url: str) -> str | None:
-    """The origin of a URL as browsers write it (RFC 6454): lower case, no default port; None when it has none."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        return None
-    if parts.scheme not in _PORTS or not host:
-        return None
-    shown = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{shown}" + ("" if port in (None, _PORTS[parts.scheme]) else f":{port}")
 
 
 def _subscribe(frame: dict[str, Any]) -> SubscribeFrame:

@@ -37,6 +37,11 @@ def card_frame(card: Card, approval: Mapping[str, Any]) -> str:
     return _text({"type": "card", "card": card.as_json(), "approval": approval})
 
 
+def notice_frame(text: str) -> str:
+    """Something that the caller should know: a key or a link was made in their name."""
+    return _text({"type": "notice", "text": text})
+
+
 def error_frame(code: str, message: str, id: str | int | None = None) -> str:
     """What was wrong with a frame, or with the connection."""
     return _text({"type": "error", "id": id, "code": code, "text": message})

@@ -58,7 +58,7 @@ def look(spec: CommandSpec, resolve: Resolve) -> Environment:
 
 
 def act(spec: CommandSpec, resolve: Resolve, *, marks: RunMarks, secrets: Mapping[str, Any]) -> Environment:
-    """The environment of an apply or a rollback; `secrets` are its secret parameters, in the form that `spec` asks for."""
+    """The environment of an apply or a rollback, with its secret parameters in the form that `spec` asks for."""
     remembering = Remembering(resolve)
     values = _fixed(spec.run_as) | _named(spec.env, remembering)
     values |= {

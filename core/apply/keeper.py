@@ -278,9 +278,10 @@ def become(plan: dict[str, Any], keeper: int, gate: int, reporter: int) -> NoRet
         step = "cwd"
         os.chdir(plan["cwd"])
         step = "command"
-        os.execve(plan["executable"], plan["argv"], plan["env"])
-    except OSError as error:
-        os.write(reporter, json.dumps({"step": step, "errno": error.errno}).encode())
+        os.execve(plan["executable"], plan["argv"], plan["env"])  # noqa: S606 - no shell is the point
+    except Exception as error:
+        reason = error.errno if isinstance(error, OSError) else errno.EINVAL
+        os.write(reporter, json.dumps({"step": step, "errno": reason}).encode())
     finally:
         os._exit(125)
 

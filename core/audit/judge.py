@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from core.audit import b64
 from core.audit.keys import VerifierKey
 from core.audit.note import Checkpoint, Note
 from core.audit.reading import Reading
@@ -50,6 +51,7 @@ class Judge:
         self._retired_at: dict[VerifierKey, int] = {}
         self._claims: dict[str, _Claim] = {}
         self._inside_sizes: set[int] = set()
+        self._differing: set[int] = set()
         for held in inside:
             self._open(held, outside=False)
         for held in outside:
@@ -182,9 +184,11 @@ class Judge:
                 self.matched += 1
                 if claim.outside:
                     self.anchored_size = max(self.anchored_size, checkpoint.size)
-            elif claim.outside in told or any(loss.covers(checkpoint.size) for loss in excused):
                 continue
-            elif checkpoint.size > reading.size:
+            self._differing.add(checkpoint.size)
+            if claim.outside in told or any(loss.covers(checkpoint.size) for loss in excused):
+                continue
+            if checkpoint.size > reading.size:
                 told.add(claim.outside)
                 gone = f"{checkpoint.size - reading.size:,} entries are cut off"
                 self._findings.add(
@@ -215,7 +219,9 @@ class Judge:
                         noted.seq,
                         f"the checkpoint of {noted.size:,} entries that it tells of is gone",
                     )
-            elif noted.size in reading.roots and reading.roots[noted.size].hex() != noted.root:
+            elif noted.size in self._differing or noted.size not in reading.roots:
+                continue
+            elif b64.encode(reading.roots[noted.size]) != noted.root:
                 self._findings.add(
                     "rewritten", noted.seq, f"the log does not have the root that it tells for {noted.size:,} entries"
                 )

@@ -26,7 +26,7 @@ _COLUMNS = ("ts", "event", "actor", "subject", "channel")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:
-    """A `log:checkpoint` entry: a checkpoint of `size` with that root (hex) was signed."""
+    """A `log:checkpoint` entry: a checkpoint of `size` with that root (base64, as in its note) was signed."""
 
     seq: int
     size: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, case, or_, update
 
@@ -51,7 +52,7 @@ def _many(size: int) -> Statement:
         and_(_lease.c.id == bindparam(f"i{at}"), _lease.c.token == bindparam(f"t{at}", type_=BigInteger()))
         for at in range(size)
     ]
-    numbers = [bindparam(f"i{at}") for at in range(size)]
+    numbers: list[Any] = [bindparam(f"i{at}") for at in range(size)]
     return _renew(_lease.c.id.in_(numbers), _lease.c.session == bindparam("w_session"), or_(*pairs))
 
 

@@ -42,7 +42,7 @@ def vacate(
     details: Mapping[str, Any] | None = None,
     private: Mapping[str, Any] | None = None,
 ) -> Row | None:
-    """The lease or place of `row` has ended as `how`, and says so in the log; None when it was no longer as in `row`."""
+    """The lease or place of `row` has ended as `how`, and the log says so; None when it was no longer as in `row`."""
     ended = tx.one(_END, w_id=row["id"], w_state=row["state"], how=how, at=tx.now_us)
     if ended is not None:
         clear(tx, ended["id"])

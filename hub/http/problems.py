@@ -22,6 +22,7 @@ from core.errors import (
     Unavailable,
     Unproven,
 )
+from hub.contracts import Reply
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -39,14 +40,24 @@ _BY_CODE = {
     "idempotency_mismatch": 422,
     "version_stale": 412,
     "if_match_required": 428,
-    "method_not_allowed": 405,
     "media_type": 415,
-    # Codes that reach us in a Reply, without the class of their refusal.
+}
+_OF_REPLY = _BY_CODE | {
     "too_fast": 429,
-    "too_large": 413,
+    "command_too_long": 413,
     "overloaded": 503,
     "stopping": 503,
     "disk_reserve": 503,
+    "disk_full": 503,
+    "read_only": 503,
+}
+"""Codes that are no answer to a command, whatever was asked."""
+_REFUSED_PRESS = {
+    **dict.fromkeys(("not_a_person", "own_request", "not_eligible", "assurance_too_low", "not_allowed"), 403),
+    **dict.fromkeys(("key_may_not_decide", "may_not_stop"), 403),
+    **dict.fromkeys(("unknown_press", "not_found"), 404),
+    **dict.fromkeys(("usage", "invalid_characters", "digest_required"), 400),
+    "unknown_sender": 401,
 }
 _RESERVED = frozenset({"type", "title", "status", "detail", "code", "instance"})
 
@@ -59,9 +70,23 @@ def status_of(refusal: Refusal) -> int:
     return next((status for kind, status in _STATUS if isinstance(refusal, kind)), 400)
 
 
-def status_of_code(code: str | None) -> int | None:
-    """The status that a code always has, whatever raised it; None for one that has none."""
-    return _BY_CODE.get(code or "")
+def of_reply(reply: Reply, *, answered: bool) -> Response | None:
+    """The problem of a reply that refuses; None for one that is an answer all the same.
+
+    With `answered` a refusal is an answer too, as to a typed command, unless it is about the asking itself.
+    """
+    if reply.ok or reply.code is None:
+        return None
+    status = _OF_REPLY.get(reply.code)
+    if status is None:
+        if answered:
+            return None
+        status = _REFUSED_PRESS.get(reply.code, 409)
+    headers = {}
+    if status in (429, 503):
+        headers["retry-after"] = _seconds(reply.data.get("retry_after_seconds"))
+    more = {**reply.data, "ok": False, "text": reply.text}
+    return problem(status, reply.code, reply.text, headers=headers, more=more)
 
 
 def problem(
@@ -88,9 +113,8 @@ def of_refusal(refusal: Refusal, *, more: Mapping[str, Any] | None = None) -> Re
     """The problem of a refusal, with what its status needs: Retry-After, WWW-Authenticate, an end of the connection."""
     status = status_of(refusal)
     headers: dict[str, str] = {}
-    wait = refusal.data.get("retry_after_seconds")
     if status in (429, 503):
-        headers["retry-after"] = str(max(1, math.ceil(float(wait)))) if wait is not None else "1"
+        headers["retry-after"] = _seconds(refusal.data.get("retry_after_seconds"))
     if status == 413:
         headers["connection"] = "close"
     if status == 401:
@@ -116,3 +140,7 @@ def of_accident(request_id: str) -> Response:
         f"something went wrong inside the hub; its log has the details under {request_id}",
         more={"request_id": request_id},
     )
+
+
+def _seconds(wait: float | None) -> str:
+    return str(max(1, math.ceil(wait or 0)))

@@ -124,8 +124,10 @@ async def test_one_private_answer_refuses_all(private: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "0", "[::1]", "[::ffff:7f00:1]", "localhost"]
-    + ["169.254.169.254", "2852039166", "[64:ff9b::7f00:1]", "[::]", "LOCALHOST", "localhost."],
+    [
+        *("127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "0", "localhost", "LOCALHOST", "localhost."),
+        *("[::1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[::]", "169.254.169.254", "2852039166"),
+    ],
 )
 async def test_no_spelling_of_a_private_address_gets_through(host: str) -> None:
     """By the machine's own resolver, which understands decimal, octal and hexadecimal numbers."""
@@ -235,10 +237,12 @@ async def test_failures_speak_httpx() -> None:
     async with safe_client(lookup=slowly, timeout_seconds=0.05) as client:
         with pytest.raises(httpx.ConnectTimeout):
             await client.get("http://hub.test/")
-    async with serving(b"nonsense\r\n\r\n") as served:
-        async with safe_client(allow_private=True, lookup=answering("127.0.0.1")) as client:
-            with pytest.raises(httpx.RemoteProtocolError):
-                await client.get(f"http://hub.test:{served.port}/")
+    async with (
+        serving(b"nonsense\r\n\r\n") as served,
+        safe_client(allow_private=True, lookup=answering("127.0.0.1")) as client,
+    ):
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get(f"http://hub.test:{served.port}/")
 
 
 @pytest.fixture

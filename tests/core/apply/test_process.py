@@ -563,17 +563,23 @@ async def test_a_viewer_that_fails_changes_nothing_about_the_run(python: Python)
     assert [str(failure) for failure in failures] == ["printed\n"]
 
 
-async def test_a_machine_without_descriptors_is_a_refusal_and_loses_none(
-    python: Python, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_machine_without_descriptors_is_a_refusal_and_loses_none(python: Python) -> None:
     before = psutil.Process().num_fds()
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    codes: list[str] = []
     for spare in range(12):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (before + spare, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before + spare, limits[1]))
         try:
             await carry_out(python("", stdin=b"x"))
         except Refusal as refused:
-            assert refused.code == "command_not_started"
+            codes.append(refused.code)
         finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert set(codes) == {"command_not_started"}
     assert psutil.Process().num_fds() == before
+
+
+async def test_an_argument_that_no_kernel_can_take_is_a_refusal(python: Python) -> None:
+    with pytest.raises(Invalid) as refused:
+        await carry_out(python("", "a\ud800b"))
+    assert refused.value.data["step"] == "command"

@@ -1,0 +1,318 @@
+"""`/v1/approvals`: ask, look, change, decide, wait."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from commands.requesting import own
+from core import ids
+from core.approvals.approval import Approval
+from core.approvals.states import ENDED, State
+from core.approvals.view import etag, listing, view_of, who
+from core.errors import Invalid, Refusal, Stale
+from core.store.rows import Reader
+from hub.contracts import Reply
+from hub.http.ask import Ask, Asked, answer
+from hub.http.guard import Guarded
+from hub.http.paging import Cursor, Limit, page
+from hub.http.permissions import needs, right, verb
+from hub.http.waiting import wait_for
+
+router = APIRouter(prefix="/v1/approvals", route_class=Guarded, tags=["approvals"])
+
+
+class Body(BaseModel):
+    """What every body does: refuse what it does not know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewApproval(Body):
+    """What to do and why."""
+
+    action: str = Field(max_length=64)
+    params: dict[str, Any] = Field(default_factory=dict)
+    reason: str | None = None
+    draft: bool = False
+
+
+class Change(Body):
+    """What is different from now on; parameters are merged."""
+
+    params: dict[str, Any] = Field(default_factory=dict)
+    reason: str | None = None
+
+
+class Word(Body):
+    """What comes with an operation on one approval."""
+
+    digest: str | None = None
+    comment: str | None = None
+    reason: str | None = None
+    outcome: Literal["completed", "failed"] | None = None
+
+
+class Item(Body):
+    """One approval and the revision that was looked at."""
+
+    id: str
+    digest: str | None = None
+
+
+class Batch(Body):
+    """One verdict over several approvals, each decided for itself."""
+
+    verdict: Literal["approve", "reject", "request-changes"]
+    items: list[Item] = Field(min_length=1, max_length=50)
+    comment: str | None = None
+
+
+def approval_of(reply: Reply, status: int = 200) -> Response:
+    """The Approval of a reply, with its entity tag."""
+    assert reply.approval is not None
+    return answer(reply.approval, status, {"etag": _etag_of(reply.approval)})
+
+
+def _etag_of(view: Any) -> str:
+    return f'"{ids.parse("A", view["id"])}-{view["version"]}"'
+
+
+async def _look(ask: Ask, name: str) -> tuple[Approval, dict[str, Any]]:
+    """The approval as it is and as JSON. Raises NotFound also for one that the caller may not see."""
+
+    def read(reader: Reader) -> tuple[Approval, dict[str, Any]]:
+        approval = own(reader, ask.call, name)
+        return approval, view_of(reader, ask.world, approval)
+
+    return await ask.hub.db.read(read)
+
+
+@router.post("", status_code=201)
+@needs(verb("request"))
+async def create_approval(ask: Asked, body: NewApproval) -> Response:
+    """Ask for an action; the answer shows the state reached so far."""
+    reply = await ask.act("request", body.model_dump())
+    response = approval_of(reply, 201)
+    assert reply.approval is not None
+    response.headers["location"] = f"/v1/approvals/{reply.approval['id']}"
+    return response
+
+
+@router.get("")
+@needs(right("read"))
+async def list_approvals(
+    ask: Asked,
+    state: Annotated[str | None, Query(max_length=32, description="One state, or `open`, `ended`, `all`.")] = None,
+    mine: Annotated[bool, Query(description="Only those that I asked for, or that wait for me.")] = False,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    """Approvals that you may see, newest first."""
+    if state is not None and state.lower() not in _STATES:
+        raise Invalid("bad_state", f"{state!r} is no state; use one of {', '.join(sorted(_STATES))}")
+    before = ids.parse("A", cursor) if cursor is not None else None
+
+    def read(reader: Reader) -> dict[str, Any]:
+        found = listing(
+            reader, ask.world, viewer=ask.principal, state=state, mine=mine, before=before, limit=limit + 1
+        )
+        return page(found, limit, lambda each: each.name, lambda each: view_of(reader, ask.world, each))
+
+    return answer(await ask.hub.db.read(read))
+
+
+_STATES = frozenset({"open", "ended", "all"}) | {each.lower() for each in State}
+
+
+@router.post("/batch")
+@needs(verb("approve"))
+async def decide_batch(ask: Asked, body: Batch) -> Response:
+    """Decide on several; each item is answered for itself."""
+    return answer({"items": [await _decide_item(ask, body, item, at) for at, item in enumerate(body.items)]})
+
+
+async def _decide_item(ask: Ask, body: Batch, item: Item, at: int) -> dict[str, Any]:
+    try:
+        await _demand_digest(ask, item.digest)
+        args = {"ids": [item.id], "digest": item.digest, "comment": body.comment}
+        reply = await ask.act(body.verdict, args, part=f"#{at}")
+    except Refusal as refusal:
+        return {"id": item.id, "ok": False, "code": refusal.code, "detail": refusal.message, "state": None} | (
+            await _state_of(ask, item.id)
+        )
+    return {"id": item.id, "ok": True, "state": reply.approval["state"] if reply.approval else None}
+
+
+async def _state_of(ask: Ask, name: str) -> dict[str, Any]:
+    try:
+        return {"state": str((await _look(ask, name))[0].state)}
+    except Refusal:
+        return {}
+
+
+@router.get("/{id}")
+@needs(right("read"))
+async def get_approval(
+    ask: Asked, id: str, if_none_match: Annotated[str | None, Header(max_length=256)] = None
+) -> Response:
+    """One approval; 304 for one that has not changed since the given entity tag."""
+    approval, shown = await _look(ask, id)
+    tag = etag(approval)
+    if if_none_match is not None and _matches(if_none_match, tag):
+        return Response(status_code=304, headers={"etag": tag})
+    return answer(shown, headers={"etag": tag})
+
+
+@router.patch("/{id}")
+@needs(verb("edit"))
+async def edit_approval(
+    ask: Asked, id: str, body: Change, if_match: Annotated[str | None, Header(max_length=256)] = None
+) -> Response:
+    """Make a new revision of what you asked for; earlier decisions no longer count."""
+    if if_match is None:
+        raise await ask.refuse(Invalid("if_match_required", "send If-Match with the entity tag of what you looked at"))
+    approval, shown = await _look(ask, id)
+    if if_match.strip() != "*" and not _matches(if_match, etag(approval)):
+        refusal = Stale("version_stale", f"{approval.name} has changed since you read it", approval=shown)
+        raise await ask.refuse(refusal)
+    args = {"id": id, "version": approval.version, **body.model_dump(exclude_none=True)}
+    return approval_of(await ask.act("edit", args))
+
+
+@router.get("/{id}/who")
+@needs(right("read"))
+async def who_could(ask: Asked, id: str) -> Response:
+    """What is missing, who could give it, who cannot and why."""
+    return answer(await ask.hub.db.read(lambda reader: who(reader, ask.world, own(reader, ask.call, id).id)))
+
+
+@router.get("/{id}/wait")
+@needs(right("read"))
+async def wait_approval(
+    ask: Asked,
+    id: str,
+    after: Annotated[str | None, Query(max_length=64, description="The entity tag that you have.")] = None,
+    until: Literal["change", "final"] = "change",
+    timeout: Annotated[float, Query(ge=0, description="Seconds; at most 60 are granted.")] = 30.0,
+) -> Response:
+    """The approval once it changed or ended, or as it is when the time is over."""
+    approval, _ = await _look(ask, id)
+    known = _bare(after) if after is not None else _bare(etag(approval))
+
+    async def look() -> tuple[bool, Response]:
+        now, shown = await _look(ask, id)
+        done = now.state in ENDED if until == "final" else _bare(etag(now)) != known
+        return done, answer(shown, headers={"etag": etag(now)})
+
+    return await wait_for(ask, look, subjects=(approval.name,), timeout=timeout)
+
+
+def _bare(tag: str) -> str:
+    """An entity tag without its quotes, which do not survive every query string."""
+    return tag.strip().removeprefix("W/").strip('"')
+
+
+@router.post("/{id}/approve")
+@needs(verb("approve"))
+async def approve(ask: Asked, id: str, body: Word | None = None) -> Response:
+    """Agree to the revision with that digest."""
+    return await _decide(ask, "approve", id, body)
+
+
+@router.post("/{id}/reject")
+@needs(verb("reject"))
+async def reject(ask: Asked, id: str, body: Word | None = None) -> Response:
+    """Refuse the revision with that digest."""
+    return await _decide(ask, "reject", id, body)
+
+
+@router.post("/{id}/request-changes")
+@needs(verb("request-changes"))
+async def request_changes(ask: Asked, id: str, body: Word | None = None) -> Response:
+    """Send the revision with that digest back to who asked."""
+    return await _decide(ask, "request-changes", id, body)
+
+
+async def _decide(ask: Ask, verdict: str, name: str, body: Word | None) -> Response:
+    word = body or Word()
+    await _look(ask, name)
+    await _demand_digest(ask, word.digest)
+    args = {"ids": [name], "digest": word.digest, "comment": word.comment or word.reason}
+    try:
+        return approval_of(await ask.act(verdict, args))
+    except Stale as stale:
+        if stale.code != "digest_stale":
+            raise
+        _, shown = await _look(ask, name)
+        raise Stale(stale.code, stale.message, **{**stale.data, "approval": shown}) from None
+
+
+async def _demand_digest(ask: Ask, digest: str | None) -> None:
+    """Nothing, when there is one: over HTTP nobody decides on what they merely may have seen elsewhere."""
+    if not digest:
+        raise await ask.refuse(
+            Invalid("digest_required", "say which revision you decide on: send the digest that the approval shows")
+        )
+
+
+@router.post("/{id}/submit")
+@needs(verb("submit"))
+async def submit(ask: Asked, id: str, body: Word | None = None) -> Response:
+    """Hand in a draft."""
+    return approval_of(await ask.act("submit", {"ids": [id]}))
+
+
+@router.post("/{id}/withdraw")
+@needs(verb("withdraw"))
+async def withdraw(ask: Asked, id: str, body: Word | None = None) -> Response:
+    """Take a request back."""
+    return approval_of(await ask.act("withdraw", {"ids": [id], "reason": _reason(body)}))
+
+
+@router.post("/{id}/comment")
+@needs(verb("comment"))
+async def comment(ask: Asked, id: str, body: Word) -> Response:
+    """Say something about a request."""
+    return approval_of(await ask.act("comment", {"ids": [id], "comment": body.comment or body.reason or ""}))
+
+
+@router.post("/{id}/apply")
+@needs(verb("apply"))
+async def apply(ask: Asked, id: str, body: Word | None = None) -> Response:
+    """Start an approved request whose action waits for this."""
+    return approval_of(await ask.act("apply", {"ids": [id], "reason": _reason(body)}))
+
+
+@router.post("/{id}/rollback")
+@needs(verb("rollback"))
+async def rollback(ask: Asked, id: str, body: Word | None = None) -> Response:
+    """Run the action's rollback."""
+    return approval_of(await ask.act("rollback", {"ids": [id], "reason": _reason(body)}))
+
+
+@router.post("/{id}/resolve")
+@needs(verb("resolve"))
+async def resolve(ask: Asked, id: str, body: Word) -> Response:
+    """Say how a run ended that nobody saw end."""
+    args = {"id": id, "outcome": body.outcome, "reason": _reason(body) or ""}
+    return approval_of(await ask.act("resolve", args))
+
+
+@router.post("/{id}/retry", status_code=201)
+@needs(verb("retry"))
+async def retry(ask: Asked, id: str, body: Word | None = None) -> Response:
+    """Ask again for what failed or never ran: a new approval, decided afresh."""
+    return approval_of(await ask.act("retry", {"ids": [id], "reason": _reason(body)}), 201)
+
+
+def _reason(body: Word | None) -> str | None:
+    return (body.reason or body.comment) if body is not None else None
+
+
+def _matches(header: str, tag: str) -> bool:
+    """Whether an entity tag header names `tag`; for these strong tags a weak one names it too."""
+    return any(each.strip() in ("*", tag, f"W/{tag}") for each in header.split(","))
