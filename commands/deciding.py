@@ -18,6 +18,7 @@ from core.approvals.run import find_run
 from core.approvals.shown import note_shown, shown_digest
 from core.approvals.states import State
 from core.errors import Conflict, Invalid
+from core.leases.terms import LEASE_LOCKS
 from core.store.tx import Tx
 
 _DONE = {"approve": "approved", "reject": "rejected", "request-changes": "sent back for changes"}
@@ -107,6 +108,7 @@ def _verb(name: Verdict, summary: str) -> Verb:
         rest="ids",
         because="comment",
         urgent=True,
+        locks=LEASE_LOCKS,
         usage=f"{name} <ids…> [because <reason>]",
         summary=summary,
     )
@@ -124,6 +126,7 @@ VERBS = (
         positional=("id", "outcome"),
         because="reason",
         urgent=True,
+        locks=LEASE_LOCKS,
         usage="resolve <id> completed|failed because <reason>",
         summary="Say how a run ended that nobody saw end.",
     ),

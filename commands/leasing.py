@@ -206,10 +206,6 @@ def _cancel(tx: Tx, call: Call, args: TicketArgs, prepared: None) -> Outcome:
     return Outcome(text=f"{ticket.id}: {ticket.state}", data={"ticket": ticket_json(ticket)}, record=False)
 
 
-def _locks_of(args: Any) -> tuple[str, ...]:
-    return LEASE_LOCKS
-
-
 def _structured(name: str, args: type[Args], run: Any, summary: str, *, urgent: bool = False) -> Verb:
     right = Permission.BREAK if name == "lease-break" else Permission.LEASE
     return Verb(
@@ -221,7 +217,7 @@ def _structured(name: str, args: type[Args], run: Any, summary: str, *, urgent: 
         summary=summary,
         structured=True,
         urgent=urgent,
-        locks=_locks_of,
+        locks=LEASE_LOCKS,
     )
 
 
@@ -234,7 +230,7 @@ VERBS = (
         rest="resources",
         clauses={"for": "ttl_seconds"},
         because="reason",
-        locks=_locks_of,
+        locks=LEASE_LOCKS,
         usage="lock <kind:name…> [for 30m] [because <reason>]",
         summary="Keep everybody off some resources for a while.",
     ),
@@ -244,7 +240,7 @@ VERBS = (
         run=_unlock,
         permission=Permission.LEASE,
         positional=("lock_id",),
-        locks=_locks_of,
+        locks=LEASE_LOCKS,
         urgent=True,
         usage="unlock <lease>",
         summary="Give a lock back.",
@@ -263,7 +259,7 @@ VERBS = (
         run=_cancel,
         permission=Permission.LEASE,
         positional=("ticket",),
-        locks=_locks_of,
+        locks=LEASE_LOCKS,
         urgent=True,
         usage="cancel <ticket>",
         summary="Give up a place in the queue.",

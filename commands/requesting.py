@@ -14,6 +14,7 @@ from core.approvals.proposal import Proposal, propose
 from core.approvals.states import State
 from core.approvals.view import may_see
 from core.errors import Conflict, Invalid, Stale
+from core.leases.terms import LEASE_LOCKS
 from core.store.rows import Reader
 from core.store.tx import Tx
 from core.text import refuse_invisible
@@ -252,6 +253,7 @@ VERBS = (
         positional=("id",),
         keyed="params",
         because="reason",
+        locks=LEASE_LOCKS,
         usage="edit <id> key=value… [because <reason>]",
         summary="Make a new revision; earlier decisions no longer count.",
     ),
@@ -263,6 +265,7 @@ VERBS = (
         rest="ids",
         because="reason",
         urgent=True,
+        locks=LEASE_LOCKS,
         usage="withdraw <ids…> [because <reason>]",
         summary="Take a request back.",
     ),

@@ -11,6 +11,7 @@ from core.approvals.approval import Approval
 from core.approvals.run import find_run
 from core.approvals.stop import demand_may_stop, resume_all, stop, stop_all
 from core.errors import Forbidden, Invalid
+from core.leases.terms import LEASE_LOCKS
 from core.store.tx import Tx
 
 
@@ -62,6 +63,7 @@ VERBS = (
         because="reason",
         urgent=True,
         unlimited=True,
+        locks=LEASE_LOCKS,
         usage="stop <id>|all because <reason>",
         summary="Kill a run, or stop everything until `resume`.",
     ),

@@ -33,7 +33,7 @@ class Permission(StrEnum):
     BREAK = "break"
     STOP = "stop"
     CHECKED = "checked"
-    """The function itself says who may, because it depends on the thing named (stop: requester or approver or right)."""
+    """The function itself says who may, because it depends on what is named (stop: requester, approver, right)."""
 
 
 class Args(BaseModel):
@@ -121,4 +121,5 @@ class Verb:
     """Decisions, stops, heartbeats, releases: first in the writer's queue, never limited by the reserve."""
     unlimited: bool = False
     """Stop is never rate-limited."""
-    locks: Callable[[Any], tuple[str, ...]] = lambda args: ()
+    locks: tuple[str, ...] = ()
+    """What the function changes beside its own rows (core.leases.terms.LEASE_LOCKS); locked first on PostgreSQL."""

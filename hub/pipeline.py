@@ -167,7 +167,7 @@ class Pipeline:
             answer = await self._db.write(
                 execute,
                 work,
-                locks=verb.locks(args),
+                locks=verb.locks,
                 urgent=verb.urgent,
                 refused=lambda tx, refusal, work=work: record_refusal(tx, work, refusal),  # type: ignore[misc]
             )

@@ -18,8 +18,8 @@ from core.store.statement import Statement
 RESERVE_BYTES = 64 * 1024 * 1024
 """Free space kept for decisions, heartbeats, releases and run ends."""
 
-_CHECKPOINT_PAGES = 4_000
-_BUSY_CHECKPOINT_PAGES = 16_000
+_CHECKPOINT_PAGES = 1_000
+_BUSY_CHECKPOINT_PAGES = 4_000
 _PAGE = 4_096
 
 _IO_ERRORS = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})

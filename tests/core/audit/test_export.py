@@ -13,6 +13,8 @@ import pytest
 
 from core.audit.export import export_lines, verify_export
 from core.audit.judge import Held
+from core.audit.keys import VerifierKey
+from core.audit.proof import Proof, verify_proof
 from core.errors import Invalid
 
 PAGE = Path(__file__).parents[3] / "docs" / "log.md"
@@ -162,3 +164,35 @@ def test_the_script_in_the_docs_finds_a_value_that_was_bent(tmp_path: Path, log:
     path = write(log, tmp_path / "log.jsonl")
     path.write_bytes(path.read_bytes().replace(b"because 0", b"because 1", 1))
     assert run_published_script(tmp_path, path, log.key.verifier.text).returncode == 1
+
+
+def worked_example(tmp_path: Path) -> tuple[Path, str, dict[str, Any]]:
+    """The export, the key and the proof that docs/log.md shows."""
+    page = PAGE.read_text()
+    export = re.search(r"```jsonl\n(.*?)```", page, re.DOTALL)
+    key = re.search(r"Its key is\n\n {4}(\S+)\n", page)
+    proof = re.search(r"```json\n(.*?)```", page, re.DOTALL)
+    assert export is not None
+    assert key is not None
+    assert proof is not None
+    path = tmp_path / "example.jsonl"
+    path.write_text(export[1])
+    return path, key[1], orjson.loads(proof[1])
+
+
+def test_the_worked_example_in_the_docs_is_intact(tmp_path: Path) -> None:
+    path, key, proof = worked_example(tmp_path)
+    verdict = verify_export(path, keys=[VerifierKey.parse(key)])
+    assert (verdict.intact, verdict.size, verdict.values_checked) == (True, 3, True)
+    assert verdict.root is not None
+    assert verdict.root.hex() in PAGE.read_text()
+    assert verify_proof(Proof.from_json(proof), keys=[VerifierKey.parse(key)]).root == verdict.root
+    assert run_published_script(tmp_path, path, key).returncode == 0
+
+
+def test_every_kind_of_finding_is_explained_in_the_docs() -> None:
+    source = "".join(file.read_text() for file in (PAGE.parents[1] / "core" / "audit").glob("*.py"))
+    kinds = set(re.findall(r"""findings\.add\(\s*"([a-z_]+)\"""", source)) | {"not_canonical", "bad_entry"}
+    table = PAGE.read_text().partition("## What verification finds")[2].partition("## A worked example")[0]
+    assert len(kinds) > 15
+    assert kinds == set(re.findall(r"`([a-z_]+)`", "".join(re.findall(r"^\| (`.+?) \|", table, re.MULTILINE))))
