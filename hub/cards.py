@@ -155,7 +155,8 @@ def _checks(approval: Mapping[str, Any]) -> Iterator[Field]:
     passed = [each for each in results if each.get("exit") == 0]
     for each in results:
         if each.get("exit") != 0:
-            told = f"{command_line(each['command'])}\nexit {each.get('exit')}\n{show(each.get('output') or '', multiline=True)}"
+            output = show(each.get("output") or "", multiline=True)
+            told = f"{command_line(each['command'])}\nexit {each.get('exit')}\n{output}"
             yield Field(label="Check failed", value=told.rstrip(), code=True)
     if passed:
         yield Field(label="Checks", value=f"{len(passed)} of {len(results)} passed")

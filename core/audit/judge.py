@@ -118,7 +118,7 @@ class Judge:
             try:
                 claim.signers.update(claim.note.signers(self._trusted))
             except Invalid as error:
-                self._findings.add(error.code, None, f"{claim.where}: {error.message}")
+                self._findings.add("bad_signature", None, f"{claim.where}: {error.message}")
                 del self._claims[name]
 
     def _retire(self, reading: Reading, changes: list[tuple[int, KeyChange]]) -> None:

@@ -47,7 +47,7 @@ class Verdict:
 
     findings: tuple[Finding, ...]
     losses: tuple[Finding, ...] = ()
-    """Entries that a restore, in a statement signed by the log's key, says are gone. They are told, not held against it."""
+    """Entries that a restore, in a statement signed by the log's key, says are gone: told, not held against it."""
     origin: str | None
     size: int
     root: bytes | None

@@ -60,7 +60,7 @@ def _walk(tx: Tx, region: dict[str, int]) -> dict[str, int]:
                 blocked = bool(way) and not way[0]["lapsed"]
                 if not blocked and not alive:
                     expire(tx, row)
-                    return {}
+                    return footprint(wanted)
                 if not blocked:
                     freed = _reclaim_all(tx, way)
                     grant_waiter(tx, row)

@@ -76,6 +76,11 @@ class Database:
         for reader in self._opened:
             reader.close()
 
+    def discard(self) -> None:
+        """Close a database that was never opened."""
+        self._engine.close()
+        self._readers.shutdown(wait=False)
+
     async def __aenter__(self) -> Database:
         self.open(asyncio.get_running_loop())
         return self

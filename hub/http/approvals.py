@@ -117,9 +117,7 @@ async def list_approvals(
     before = ids.parse("A", cursor) if cursor is not None else None
 
     def read(reader: Reader) -> dict[str, Any]:
-        found = listing(
-            reader, ask.world, viewer=ask.principal, state=state, mine=mine, before=before, limit=limit + 1
-        )
+        found = listing(reader, ask.world, viewer=ask.principal, state=state, mine=mine, before=before, limit=limit + 1)
         return page(found, limit, lambda each: each.name, lambda each: view_of(reader, ask.world, each))
 
     return answer(await ask.hub.db.read(read))

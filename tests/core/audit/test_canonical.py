@@ -45,7 +45,9 @@ def test_the_order_in_which_keys_were_given_does_not_show(value: dict[str, Any])
 
 
 def test_text_is_escaped_as_rfc_8785_says() -> None:
-    assert canonical('\x00\b\t\n\f\r\x1f"\\/é\u2028\x7f') == '"\\u0000\\b\\t\\n\\f\\r\\u001f\\"\\\\/é\u2028\x7f"'.encode()
+    assert (
+        canonical('\x00\b\t\n\f\r\x1f"\\/é\u2028\x7f') == '"\\u0000\\b\\t\\n\\f\\r\\u001f\\"\\\\/é\u2028\x7f"'.encode()
+    )
 
 
 def test_text_keeps_the_composition_that_it_was_given() -> None:

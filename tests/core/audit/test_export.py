@@ -13,7 +13,7 @@ import pytest
 
 from core.audit.export import export_lines, verify_export
 from core.audit.judge import Held
-from core.audit.keys import VerifierKey
+from core.audit.keys import SigningKey, VerifierKey
 from core.audit.proof import Proof, verify_proof
 from core.errors import Invalid
 
@@ -136,7 +136,11 @@ def run_published_script(tmp_path: Path, path: Path, key: str) -> subprocess.Com
     assert script is not None
     (tmp_path / "check.py").write_text(script[1])
     return subprocess.run(
-        [sys.executable, "-I", tmp_path / "check.py", path, key], capture_output=True, text=True, cwd=tmp_path, check=False
+        [sys.executable, "-I", tmp_path / "check.py", path, key],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
     )
 
 
@@ -148,16 +152,36 @@ def test_the_script_in_the_docs_verifies_an_export_on_its_own(tmp_path: Path, lo
     assert log.verify().root.hex() in result.stdout
 
 
-@pytest.mark.parametrize("line", [0, 20, -1])
-def test_the_script_in_the_docs_finds_what_was_bent(tmp_path: Path, log: Any, line: int) -> None:
+@pytest.mark.parametrize(
+    ("line", "old", "new"),
+    [
+        (0, b"approval:decided", b"approval:expired"),
+        (20, b'\\"size\\":20', b'\\"size\\":21'),
+        (0, b'\\"seq\\":1', b'\\"seq\\":2'),
+        (-1, b"\\n47\\n", b"\\n48\\n"),
+        (-1, b"interlock.log", b"interlock.lug"),
+    ],
+)
+def test_the_script_in_the_docs_finds_what_was_bent(
+    tmp_path: Path, log: Any, line: int, old: bytes, new: bytes
+) -> None:
     path = write(log, tmp_path / "log.jsonl")
     lines = path.read_bytes().splitlines(keepends=True)
-    lines[line] = lines[line].replace(b"ana", b"bob", 1).replace(b"0123456789abcdef\\n", b"0123456789abcdee\\n")
-    assert lines[line] != path.read_bytes().splitlines(keepends=True)[line] or line == 20
-    if line == 20:
-        lines[line] = lines[line].replace(b'\\"size\\":20', b'\\"size\\":21')
+    assert old in lines[line]
+    lines[line] = lines[line].replace(old, new, 1)
     path.write_bytes(b"".join(lines))
-    assert run_published_script(tmp_path, path, log.key.verifier.text).returncode == 1
+    result = run_published_script(tmp_path, path, log.key.verifier.text)
+    assert result.returncode == 1
+    assert "NOT INTACT" in result.stderr
+
+
+def test_the_script_in_the_docs_takes_either_key_while_the_key_changes(tmp_path: Path, log: Any) -> None:
+    new = SigningKey.generate(log.origin)
+    note = log.note(None, log.key, new)
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b"".join(export_lines(log.rows, log.values, checkpoint=note)))
+    for key in (log.key, new):
+        assert run_published_script(tmp_path, path, key.verifier.text).returncode == 0
 
 
 def test_the_script_in_the_docs_finds_a_value_that_was_bent(tmp_path: Path, log: Any) -> None:

@@ -147,7 +147,7 @@ def test_a_proof_changed_in_any_way_does_not_verify(size: int, data: st.DataObje
 def test_growth_has_the_proof_of_the_definition_and_it_verifies(one: int, two: int) -> None:
     old, new = sorted((one, two))
     proof = consistency_proof(old, new, span)
-    assert proof == (naive_subproof(old, DATA[:new], True) if 0 < old else [])
+    assert proof == (naive_subproof(old, DATA[:new], True) if old > 0 else [])
     old_root, new_root = naive_root(DATA[:old]), naive_root(DATA[:new])
     assert verify_consistency(old=old, old_root=old_root, new=new, new_root=new_root, hashes=proof)
 

@@ -35,7 +35,11 @@ def test_a_change_that_only_one_of_the_keys_signed_is_none(signers: list[Signing
 
 @pytest.mark.parametrize(
     "text",
-    ["interlock log restored\nlog\n3\n", "interlock log restored\nlog\n3\n-9\n", "interlock log restored\nlog\n3\n9\n1\n"],
+    [
+        "interlock log restored\nlog\n3\n",
+        "interlock log restored\nlog\n3\n-9\n",
+        "interlock log restored\nlog\n3\n9\n1\n",
+    ],
 )
 def test_a_signed_text_of_another_form_is_no_loss(text: str) -> None:
     with pytest.raises(Invalid) as caught:

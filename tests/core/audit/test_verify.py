@@ -106,9 +106,7 @@ def test_a_verdict_can_be_read_by_a_program(log: Any) -> None:
     log.rows[4] = (*log.rows[4][:3], 0, *log.rows[4][4:])
     value = log.verify(log.note()).to_json()
     assert value["intact"] is False
-    assert value["findings"] == [
-        {"kind": "column", "seq": 5, "message": "its ts in the table differs from the entry"}
-    ]
+    assert value["findings"] == [{"kind": "column", "seq": 5, "message": "its ts in the table differs from the entry"}]
     assert value["anchored_size"] == value["size"] == len(log.rows)
 
 
@@ -153,9 +151,7 @@ class TestKeyChange:
 
     def test_a_change_that_the_old_key_did_not_state_brings_in_no_key(self, log: Any, old: SigningKey) -> None:
         thief = SigningKey.generate(log.origin)
-        statement = change_key(log.origin, old=thief, new=thief).replace(
-            thief.verifier.text, old.verifier.text, 1
-        )
+        statement = change_key(log.origin, old=thief, new=thief).replace(thief.verifier.text, old.verifier.text, 1)
         log.add("log:key_changed", details={"statement": statement})
         log.checkpoint(thief)
         assert set(log.found(keys=[old.verifier])) == {"bad_statement", "unknown_key"}

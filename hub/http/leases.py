@@ -1,0 +1,176 @@
+"""`/v1/leases`: acquire, heartbeat, release, break, wait. Called often, so without FastAPI, but for the list."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from commands.leasing import lease_json
+from core import ids
+from core.errors import Invalid
+from core.leases.reading import closed_leases, find_ticket, held_leases
+from core.store.rows import Reader
+from hub.http.ask import Ask, Asked, answer
+from hub.http.guard import Guarded, Hot
+from hub.http.paging import Cursor, Limit, page
+from hub.http.permissions import needs, right, verb
+from hub.http.waiting import wait_for
+
+router = APIRouter(prefix="/v1/leases", route_class=Guarded, tags=["leases"])
+
+MOST_WAIT_SECONDS = 55.0
+
+
+def routes() -> list[BaseRoute]:
+    """The routes of this file that go without FastAPI."""
+    return [
+        _hot("/v1/leases/acquire", acquire, "POST", "Acquire all of the resources, or a place in the queue.", _ACQUIRE),
+        _hot("/v1/leases/{lock_id}/heartbeat", heartbeat, "POST", "Renew a lease.", _TOKEN),
+        _hot("/v1/leases/{lock_id}/release", release, "POST", "Give a lease back.", _TOKEN),
+        _hot("/v1/leases/{lock_id}/break", break_lease, "POST", "End another's lease.", {"reason": {"type": "string"}}),
+        _hot("/v1/leases/tickets/{ticket}", look_at_ticket, "GET", "A place in the queue; asking keeps it.", None),
+        _hot("/v1/leases/tickets/{ticket}", give_up_ticket, "DELETE", "Give up a place in the queue.", None),
+    ]
+
+
+@router.get("")
+@needs(right("read"))
+async def list_leases(ask: Asked, cursor: Cursor = None, limit: Limit = 100) -> Response:
+    """The leases in force, and those that an unknown outcome keeps closed, oldest first."""
+    after = ids.parse("L", cursor) if cursor is not None else 0
+
+    def read(reader: Reader) -> dict[str, Any]:
+        found = held_leases(reader, after, limit + 1) + closed_leases(reader, after, limit + 1)
+        found.sort(key=lambda lease: lease.number)
+        return page(found, limit, lambda lease: lease.lock_id, lease_json)
+
+    return answer(await ask.hub.db.read(read))
+
+
+@needs(verb("lease-acquire"))
+async def acquire(ask: Ask) -> Response:
+    """200 with the lease, 202 with a ticket."""
+    args = _object(ask)
+    key = ask.request.headers.get("idempotency-key")
+    reply = await ask.act("lease-acquire", {"key": key, **args} if key is not None else args)
+    if "lease" in reply.data:
+        return answer(reply.data["lease"])
+    ticket = reply.data["ticket"]
+    return answer(ticket, 202, {"location": f"/v1/leases/tickets/{ticket['ticket']}"})
+
+
+@needs(verb("lease-heartbeat"))
+async def heartbeat(ask: Ask) -> Response:
+    """The renewed lease."""
+    return await _on_lease(ask, "lease-heartbeat")
+
+
+@needs(verb("lease-release"))
+async def release(ask: Ask) -> Response:
+    """The lease as it ended."""
+    return await _on_lease(ask, "lease-release")
+
+
+@needs(verb("lease-break"))
+async def break_lease(ask: Ask) -> Response:
+    """The lease as it was broken."""
+    return await _on_lease(ask, "lease-break")
+
+
+@needs(verb("lease-poll"))
+async def look_at_ticket(ask: Ask) -> Response:
+    """The ticket once it waits no longer, or as it is when the time is over."""
+    ticket = ask.request.path_params["ticket"]
+
+    async def look() -> tuple[bool, Response]:
+        reply = await ask.act("lease-poll", {"ticket": ticket})
+        return reply.data["ticket"]["state"] != "waiting", answer(reply.data["ticket"])
+
+    wait = _seconds(ask.request.query_params.get("wait"))
+    if not wait:
+        return (await look())[1]
+    place = await ask.hub.db.read(find_ticket, ask.principal.id, ticket)
+    return await wait_for(ask, look, subjects=(place.lock_id, place.id), timeout=wait)
+
+
+@needs(verb("lease-cancel"))
+async def give_up_ticket(ask: Ask) -> Response:
+    """The ticket as it ended."""
+    reply = await ask.act("lease-cancel", {"ticket": ask.request.path_params["ticket"]})
+    return answer(reply.data["ticket"])
+
+
+async def _on_lease(ask: Ask, name: str) -> Response:
+    args = {**_object(ask), "lock_id": ask.request.path_params["lock_id"]}
+    return answer((await ask.act(name, args)).data["lease"])
+
+
+def _object(ask: Ask) -> dict[str, Any]:
+    if ask.body is None:
+        return {}
+    if not isinstance(ask.body, dict):
+        raise Invalid("invalid_request", "send a JSON object")
+    return ask.body
+
+
+def _seconds(text: str | None) -> float:
+    """How long to wait. Raises Invalid (`invalid_request`)."""
+    if text is None:
+        return 0.0
+    if not (text.isascii() and text.replace(".", "", 1).isdigit()) or len(text) > 10:
+        raise Invalid("invalid_request", "wait: is a number of seconds")
+    return min(float(text), MOST_WAIT_SECONDS)
+
+
+_TOKEN = {"token": {"type": "integer"}}
+_ACQUIRE = {
+    "resources": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+    "mode": {"type": "string", "enum": ["exclusive", "shared"]},
+    "ttl_seconds": {"type": "number"},
+    "wait_seconds": {"type": "number"},
+    "priority": {"type": "integer"},
+    "purpose": {"type": "string"},
+    "holder": {"type": "string"},
+}
+_REQUIRED = ("resources", "token", "reason")
+
+
+def _hot(
+    path: str,
+    endpoint: Callable[[Ask], Awaitable[Response]],
+    method: str,
+    summary: str,
+    properties: dict[str, Any] | None,
+) -> Hot:
+    shape = "Ticket" if "tickets" in path else "Lease"
+    done = {
+        "description": shape,
+        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{shape}"}}},
+    }
+    operation: dict[str, Any] = {"summary": summary, "tags": ["leases"], "responses": {"200": done}}
+    if path.endswith("/acquire"):
+        operation["responses"]["202"] = {**done, "description": "A place in the queue."}
+        operation["responses"]["202"]["content"] = {
+            "application/json": {"schema": {"$ref": "#/components/schemas/Ticket"}}
+        }
+    if properties is not None:
+        schema = {
+            "type": "object",
+            "properties": properties,
+            "required": [name for name in properties if name in _REQUIRED],
+        }
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    if method == "GET":
+        operation["parameters"] = [
+            {
+                "name": "wait",
+                "in": "query",
+                "schema": {"type": "number"},
+                "description": "Seconds to wait for a change.",
+            }
+        ]
+    return Hot(path, endpoint, methods=[method], operation=operation)

@@ -1,0 +1,259 @@
+"""Signing in and out: `/login/{token}` for browsers, `/v1/auth/*` for programs.
+
+Looking at a link never uses it up; only the POST of its page does. What `/v1/auth/*` is asked is limited by address.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from html import escape
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from core.errors import Invalid, TooFast, Unproven
+from core.people import links, sessions
+from core.people.assurance import Assurance
+from core.people.sessions import Begun
+from core.people.tokens import ACCESS_SECONDS, Tokens
+from core.store.tx import Tx
+from hub.contracts import Caller
+from hub.http.ask import answer
+from hub.http.auth import HTTP, PAGE, identify
+from hub.http.edge import cookies_are_secure
+from hub.http.guard import HUB, Guarded
+from hub.http.hub import Hub
+from hub.http.origin import demand_same_site
+from hub.http.permissions import OPEN, needs
+from hub.proofs import COOKIE, SECURE_COOKIE, cookie_of
+
+TRIES = 5
+"""How many tries an address has in a minute, for each of the routes below `/v1/auth`."""
+
+router = APIRouter(route_class=Guarded, tags=["sign-in"])
+
+
+class Proof(BaseModel):
+    """What tokens are exchanged for: a sign-in link's token, or an API key. Exactly one."""
+
+    model_config = ConfigDict(extra="forbid")
+    token: str | None = Field(default=None, max_length=256)
+    key: str | None = Field(default=None, max_length=256)
+
+
+class RefreshToken(BaseModel):
+    """The refresh token."""
+
+    model_config = ConfigDict(extra="forbid")
+    refresh_token: str = Field(max_length=512)
+
+
+class MaybeRefreshToken(BaseModel):
+    """The refresh token, where nothing else says which session."""
+
+    model_config = ConfigDict(extra="forbid")
+    refresh_token: str | None = Field(default=None, max_length=512)
+
+
+async def _limited(request: Request) -> Hub:
+    """The hub, for an address that has not asked too often. Raises TooFast."""
+    hub: Hub = request.scope[HUB]
+    address = request.client.host if request.client is not None else "local"
+    key = f"address:{address}:{request.scope['route'].path}"
+    wait = hub.limiter.take(key, TRIES / 60, TRIES, hub.clock.monotonic())
+    if wait:
+        hub.unproven(HTTP, "too_fast")
+        raise TooFast("too_fast", "too many tries; wait a little", retry_after_seconds=wait)
+    return hub
+
+
+Limited = Annotated[Hub, Depends(_limited)]
+
+
+@router.get("/login/{token}", response_class=HTMLResponse)
+@needs(OPEN)
+async def login_page(request: Request, token: str) -> Response:
+    """A page with one button. Looking at it uses nothing up."""
+    hub: Hub = request.scope[HUB]
+    if not await hub.db.read(links.exists, token):
+        return _page(_OVER, 404)
+    return _page(_BUTTON.format(action=escape(f"/login/{token}", quote=True)))
+
+
+@router.post("/login/{token}", response_class=HTMLResponse, status_code=303)
+@needs(OPEN)
+async def sign_in(request: Request, token: str) -> Response:
+    """A session cookie, and the way to the page."""
+    hub: Hub = request.scope[HUB]
+    demand_same_site(request.method, request.headers, hub.public_url)
+    begun = await hub.db.write(lambda tx: _begin_browser(tx, hub, token))
+    if isinstance(begun, Unproven):
+        hub.unproven(PAGE, begun.code)
+        return _page(_OVER, 401)
+    response = RedirectResponse("/", 303)
+    _set_cookie(response, hub, begun.secret)
+    return response
+
+
+def _begin_browser(tx: Tx, hub: Hub, token: str) -> Begun | Unproven:
+    link = links.redeem(tx, token, known=lambda name: hub.world.people.find(name) is not None, channel=PAGE)
+    if isinstance(link, Unproven):
+        return link
+    return sessions.begin_browser(tx, principal=link.principal, assurance=link.assurance, began=link.began)
+
+
+@router.post("/logout", status_code=303)
+@needs(OPEN)
+async def sign_out(request: Request) -> Response:
+    """No session cookie, and no session behind it."""
+    hub: Hub = request.scope[HUB]
+    demand_same_site(request.method, request.headers, hub.public_url)
+    cookie = cookie_of(request.headers.get("cookie", ""))
+    session = await hub.db.read(sessions.find_by_secret, cookie) if cookie is not None else None
+    if session is not None:
+        await _end(hub, session.id, session.principal, PAGE)
+    response = RedirectResponse("/", 303)
+    for name in (COOKIE, SECURE_COOKIE):
+        response.delete_cookie(name, path="/", secure=cookies_are_secure(hub.public_url), httponly=True, samesite="lax")
+    return response
+
+
+@router.post("/v1/auth/token")
+@needs(OPEN)
+async def get_tokens(hub: Limited, body: Proof) -> Response:
+    """An access token for ten minutes, and a refresh token for the next."""
+    if (body.token is None) == (body.key is None):
+        raise Invalid("invalid_request", "send either the `token` of a sign-in link or a `key`")
+    if body.key is not None:
+        caller = await hub.proofs.prove({"authorization": f"Bearer {body.key}"})
+        if not caller.proof.startswith("key:"):
+            raise Unproven("bad_key", "this is no key of this hub")
+        begun: Begun | Unproven = await hub.db.write(lambda tx: _begin_by_key(tx, hub.proofs.tokens, caller))
+    else:
+        token = body.token or ""
+        begun = await hub.db.write(lambda tx: _begin_by_link(tx, hub, token))
+    return _tokens(hub, begun)
+
+
+def _begin_by_key(tx: Tx, tokens: Tokens, caller: Caller) -> Begun:
+    tx.record(
+        "login:used",
+        actor=caller.principal,
+        subject=caller.principal,
+        channel=HTTP,
+        details={"principal": caller.principal, "assurance": caller.assurance.word, "began": caller.proof},
+    )
+    return sessions.begin_tokens(
+        tx, tokens, principal=caller.principal, assurance=Assurance(caller.assurance), began=caller.proof
+    )
+
+
+def _begin_by_link(tx: Tx, hub: Hub, token: str) -> Begun | Unproven:
+    link = links.redeem(tx, token, known=lambda name: hub.world.people.find(name) is not None, channel=HTTP)
+    if isinstance(link, Unproven):
+        return link
+    return sessions.begin_tokens(
+        tx, hub.proofs.tokens, principal=link.principal, assurance=link.assurance, began=link.began
+    )
+
+
+@router.post("/v1/auth/refresh")
+@needs(OPEN)
+async def refresh(hub: Limited, body: RefreshToken) -> Response:
+    """The next access and refresh token. A refresh token that comes a second time ends the session."""
+    text = body.refresh_token
+    return _tokens(hub, await hub.db.write(lambda tx: sessions.refresh(tx, hub.proofs.tokens, text, channel=HTTP)))
+
+
+@router.post("/v1/auth/logout", status_code=204)
+@needs(OPEN)
+async def end(request: Request, hub: Limited, body: MaybeRefreshToken | None = None) -> Response:
+    """The session of the refresh token, of the access token or of the cookie has ended."""
+    if body is not None and body.refresh_token is not None:
+        name = hub.proofs.tokens.read_refresh(body.refresh_token).session
+        session = await hub.db.read(sessions.find, name)
+        if session is None:
+            raise Unproven("session_ended", "the session is over")
+        await _end(hub, name, session.principal, HTTP)
+        return Response(status_code=204)
+    caller, channel = await identify(request, hub, request.method)
+    current = hub.proofs.session_of(caller)
+    if current is None:
+        raise Invalid("no_session", "you come with no session; a key is revoked, not signed out")
+    await _end(hub, current, caller.principal, channel)
+    return Response(status_code=204)
+
+
+async def _end(hub: Hub, name: str, principal: str, channel: str) -> None:
+    await hub.db.write(lambda tx: sessions.end(tx, name, by=principal, why="signed out", channel=channel), urgent=True)
+
+
+def _tokens(hub: Hub, begun: Begun | Unproven) -> Response:
+    if isinstance(begun, Unproven):
+        raise begun
+    session = begun.session
+    if hub.world.people.find(session.principal) is None:
+        raise Unproven("unknown_principal", "you are no longer in the configuration")
+    access = hub.proofs.tokens.access(session=session.id, principal=session.principal, now_us=hub.proofs.now_us())
+    return answer(
+        {
+            "access_token": access,
+            "token_type": "Bearer",
+            "expires_in": ACCESS_SECONDS,
+            "refresh_token": begun.secret,
+            "session": session.id,
+            "principal": session.principal,
+            "assurance": session.assurance.word,
+        }
+    )
+
+
+def _set_cookie(response: Response, hub: Hub, secret: str) -> None:
+    secure = cookies_are_secure(hub.public_url)
+    response.set_cookie(
+        SECURE_COOKIE if secure else COOKIE,
+        secret,
+        max_age=sessions.LIFETIME_SECONDS["browser"],
+        path="/",
+        secure=secure,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def _page(body: str, status: int = 200) -> Response:
+    nonce = secrets.token_urlsafe(16)
+    headers: Mapping[str, Any] = {
+        "content-security-policy": (
+            f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none'; "
+            "frame-ancestors 'none'"
+        )
+    }
+    return HTMLResponse(_HTML.format(nonce=nonce, body=body), status, dict(headers))
+
+
+_HTML = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>Sign in to Interlock</title>
+<style nonce="{nonce}">
+  :root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }}
+  body {{ display: grid; place-content: center; min-height: 90vh; margin: 0 1.5rem; text-align: center }}
+  button {{ font: inherit; padding: .7em 2.2em; border: 0; border-radius: .5em; background: #1d5fd1; color: #fff }}
+  button:focus-visible {{ outline: 3px solid #f2a900; outline-offset: 3px }}
+</style>
+<main>{body}</main>
+</html>
+"""
+_BUTTON = """<h1>Interlock</h1>
+<p>This link signs you in on this browser. It is good once.</p>
+<form method="post" action="{action}"><button>Sign in</button></form>"""
+_OVER = """<h1>Interlock</h1>
+<p>This sign-in link was used before, or its time is over.<br>Ask for a new one, for example with
+<code>interlock login-link</code>.</p>"""
