@@ -147,8 +147,8 @@ class Feed:
     ) -> AsyncGenerator[Committed, None]:
         """Every entry after seq `after` (None: from now on), then each new one as it commits; no gap, no repeat.
 
-        `events` narrows to those names. Ends only with the feed. Raises Unavailable (`too_slow`) into a reader that was up
-        to date and fell more than `limit` entries behind.
+        `events` narrows to those names. Ends only with the feed. Raises Unavailable (`too_slow`) into a reader that
+        was up to date and fell more than `limit` entries behind.
         """
         at = self._head if after is None else after
         caught_up = after is None

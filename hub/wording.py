@@ -13,10 +13,11 @@ import orjson
 from core.approvals.states import State
 from core.text import show
 
-_PLAIN = re.compile(r"[A-Za-z_@/][\w.:/@+-]*")
-"""A text that needs no quotes, because it can be taken for nothing else."""
+_PLAIN = re.compile(r"[\w.:/@+-]+", re.ASCII)
+_ANOTHER = re.compile(r"true|false|null|[+-]?[\d.]+(?:[eE][+-]?\d+)?")
+"""A plain text that could be taken for a value of another type; versions like 1.2.3 cannot."""
 
-_WORDS = frozenset({"true", "false", "null"})
+_VERSION = re.compile(r"\d+(?:\.\d+){2,}")
 
 
 def name_of(principal: Any) -> str:
@@ -33,8 +34,9 @@ def moment(at: str) -> str:
 
 def setting(value: Any) -> str:
     """A parameter's value so that it cannot look like another one: plain where that is certain, else as JSON."""
-    if isinstance(value, str) and _PLAIN.fullmatch(value) and value not in _WORDS:
-        return value
+    if isinstance(value, str) and _PLAIN.fullmatch(value):
+        if _VERSION.fullmatch(value) or not _ANOTHER.fullmatch(value):
+            return value
     return show(orjson.dumps(value).decode())
 
 

@@ -65,8 +65,8 @@ _OVER = Statement(
         _T.c.ended_at.is_(None),
         or_(
             _T.c.expires_at <= bindparam("now"),
-            (_T.c.kind == bindparam("browser")) & (_T.c.seen_at <= bindparam("browser_idle")),
-            (_T.c.kind == bindparam("token")) & (_T.c.seen_at <= bindparam("token_idle")),
+            (_T.c.kind == bindparam("of_browsers")) & (_T.c.seen_at <= bindparam("browser_idle")),
+            (_T.c.kind == bindparam("of_tokens")) & (_T.c.seen_at <= bindparam("token_idle")),
         ),
     )
 )
@@ -217,8 +217,8 @@ def sweep(tx: Tx, *, by: str, keep_seconds: float) -> int:
     over = tx.all(
         _OVER,
         now=tx.now_us,
-        browser="browser",
-        token="token",
+        of_browsers="browser",
+        of_tokens="token",
         browser_idle=tx.now_us - IDLE_SECONDS["browser"] * SECOND,
         token_idle=tx.now_us - IDLE_SECONDS["token"] * SECOND,
     )

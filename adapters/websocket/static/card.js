@@ -4,7 +4,7 @@ import { el } from "./dom.js";
 import { since, until } from "./times.js";
 
 const SAID = { approve: "approved", reject: "rejected", "request-changes": "asked for changes" };
-const DRAWN_APART = new Set(["Needs", "Decided", "Policy", "Undone by", "Output", "Runs"]);
+const DRAWN_APART = new Set(["Needs", "Decided", "Policy", "Output", "Runs", "Check failed"]);
 const DECISIONS = new Set(["approve", "reject", "request-changes"]);
 
 // Why somebody surely cannot decide on it, in words; null when they may be able to. The hub decides all the same.
@@ -35,8 +35,10 @@ export function draw(card, approval, me, onPress) {
     claim(card),
     seats(approval),
     decisions(approval),
-    ...card.fields.filter((field) => !DRAWN_APART.has(field.label)).map(drawField),
-    value("Undone by") ? labelled("Undone by", el("pre", { class: "code" }, value("Undone by"))) : null,
+    facts(card),
+    ...card.fields
+      .filter((field) => field.label === "Check failed")
+      .map((field) => labelled(field.label, el("pre", { class: "code" }, field.value))),
     preview(card),
     value("Output") ? labelled("Output", el("pre", { class: "code output", tabindex: "0" }, value("Output"))) : null,
   );
@@ -66,8 +68,14 @@ export function exactly(card) {
   );
 }
 
-function drawField(field) {
-  return labelled(field.label, field.code ? el("pre", { class: "code" }, field.value) : el("div", {}, field.value));
+function facts(card) {
+  const shown = card.fields.filter((field) => !DRAWN_APART.has(field.label));
+  if (!shown.length) return null;
+  return el(
+    "div",
+    { class: "facts" },
+    ...shown.map((field) => labelled(field.label, el("div", { class: field.code ? "value exact" : "value" }, field.value))),
+  );
 }
 
 function labelled(label, child) {
@@ -86,7 +94,7 @@ function claim(card) {
 
 function preview(card) {
   if (!card.preview) return null;
-  const lines = card.preview.split("\n").length;
+  const lines = card.preview.trimEnd().split("\n").length;
   const text = `Preview, ${lines} ${lines === 1 ? "line" : "lines"}`;
   return el(
     "details",
