@@ -1,10 +1,10 @@
 """The data directory: private, held by one process at a time, and the home of the hub's own keys.
 
-    hub.db            the database, with its -wal and -shm files
-    checkpoints.log   every signed checkpoint
-    control.sock      where the commands of this machine reach the running hub
-    lock              held by the process that may write; says which
-    keys/             checkpoint.key, sealing.key, session.key, press.key
+hub.db            the database, with its -wal and -shm files
+checkpoints.log   every signed checkpoint
+control.sock      where the commands of this machine reach the running hub
+lock              held by the process that may write; says which
+keys/             checkpoint.key, sealing.key, session.key, press.key
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
@@ -30,9 +31,16 @@ BUILT_IN = (Channel(name="page", adapter="websocket"), Channel(name="hooks", ada
 
 
 def build(
-    settings: Settings, *, clock: Clock | None = None, loaded: Callable[[Loaded], object] = lambda loaded: None
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    loaded: Callable[[Loaded], object] = lambda loaded: None,
+    on_lost: Callable[[BaseException], object] = lambda error: None,
 ) -> Hub:
-    """A hub that is ready to be entered (`async with`). `loaded` is told of each configuration that was read.
+    """A hub that is ready to be entered (`async with`).
+
+    `loaded` is told of each configuration that was read; `on_lost`, on the writer's thread, that the database can
+    no longer be used and the process has to end.
 
     The caller holds the data directory. Raises Refusal (`bad_config`, …) and StoreError, with what to do.
     """
@@ -48,22 +56,18 @@ def build(
         current = fresh
         return fresh.world
 
-    db = open_database(settings, clock)
-    try:
-        return Hub(
-            db=db,
-            world=current.world,
-            registry=Registry.installed(),
-            keys=open_keys(settings, db),
-            data=settings.data,
-            load=again,
-            resolve=lambda kind, name: current.secrets.lookup(kind, name),
-            adapters_of=lambda world, hub: _adapters(world, hub, found),
-            clock=clock,
-        )
-    except BaseException:
-        db.discard()
-        raise
+    db = open_database(settings, clock, on_lost)
+    return Hub(
+        db=db,
+        world=current.world,
+        registry=Registry.installed(),
+        keys=open_keys(settings, db),
+        data=settings.data,
+        load=again,
+        resolve=lambda kind, name: current.secrets.lookup(kind, name),
+        adapters_of=lambda world, hub: _adapters(world, hub, found),
+        clock=clock,
+    )
 
 
 def read_config(settings: Settings, adapters: Iterable[str] | None = None) -> Loaded:
@@ -73,13 +77,18 @@ def read_config(settings: Settings, adapters: Iterable[str] | None = None) -> Lo
             "no_config", f"there is no {settings.config}; `interlock init` writes a first one, --config names another"
         )
     names = adapters if adapters is not None else [point.name for point in entry_points(group=ADAPTERS)]
-    return load(settings.config, settings.environ, frozenset(names))
+    loaded = load(settings.config, settings.environ, frozenset(names))
+    if loaded.world.anchors:
+        return loaded
+    return replace(loaded, world=replace(loaded.world, anchors=(str(settings.default_anchor),)))
 
 
-def open_database(settings: Settings, clock: Clock) -> Database:
+def open_database(
+    settings: Settings, clock: Clock, on_lost: Callable[[BaseException], object] = lambda error: None
+) -> Database:
     """The database with this version's tables, not yet serving. Raises StoreError."""
     migrate(settings.database)
-    return Database(_engine(settings, clock))
+    return Database(_engine(settings, clock), on_lost=on_lost)
 
 
 def _engine(settings: Settings, clock: Clock) -> Engine:

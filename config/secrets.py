@@ -25,6 +25,11 @@ class Secrets:
     def __init__(self, environ: Mapping[str, str], root: Path) -> None:
         self._environ = environ
         self._root = root
+        self._known: set[str] = set()
+
+    def known(self) -> frozenset[str]:
+        """Every secret that was looked up so far: what no log may show."""
+        return frozenset(self._known)
 
     def resolve(self, text: str) -> str:
         """`text` with every reference replaced by its secret; what a secret holds is not read again.
@@ -38,6 +43,7 @@ class Secrets:
         """The secret that `kind` (`env` or `file`) has under `name`; never an empty one. Raises as `resolve` does."""
         value = self._environ.get(name, "") if kind == "env" else self._file(name)
         if value:
+            self._known.add(value)
             return value
         missing = f"the environment variable {name} is not set" if kind == "env" else f"the file {name} is empty"
         raise _missing(kind, name, missing)

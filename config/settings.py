@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,8 @@ from core.errors import Invalid
 
 DEFAULT_PORT = 8000
 SOCKET = "control.sock"
-"""The control socket's name in the data directory."""
+POINTER = "control.path"
+"""The control socket's name in the data directory, and the file that says where it is when that name is too long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +34,19 @@ class Settings:
 
     @property
     def socket(self) -> Path:
-        """The control socket of the hub that runs on this data directory."""
-        return self.data / SOCKET
+        """The control socket of the hub that runs on this data directory (hub/http/control.py puts it there)."""
+        try:
+            return Path((self.data / POINTER).read_text().strip())
+        except OSError:
+            return self.data / SOCKET
+
+    @property
+    def default_anchor(self) -> Path:
+        """Where checkpoints also go when hub.yaml names no anchor: a file of the user, outside the data directory."""
+        home = self.environ.get("HOME") or str(Path.home())
+        state = Path(self.environ.get("XDG_STATE_HOME") or Path(home) / ".local" / "state")
+        name = hashlib.sha256(str(self.data.resolve()).encode()).hexdigest()[:16]
+        return state / "interlock" / f"checkpoints-{name}.log"
 
 
 def read(

@@ -132,7 +132,9 @@ def _tell(approval: Mapping[str, Any], told: str) -> str:
     words = {
         "SUBMITTED": "being checked",
         "REVIEWING": f"waits for {missing(approval) or 'a decision'}",
-        "APPROVED": "approved; not yet done" if not approval.get("waiting_for") else "approved; waits for its resources",
+        "APPROVED": "approved; not yet done"
+        if not approval.get("waiting_for")
+        else "approved; waits for its resources",
         "APPLYING": "running",
         "DRAFT": "was sent back to you",
     }.get(state, state.lower().replace("_", " "))

@@ -33,7 +33,7 @@ class Client:
             self.where = str(settings.socket)
             self._http = httpx.Client(
                 base_url="http://localhost",
-                transport=httpx.HTTPTransport(uds=_short(self.where)),
+                transport=httpx.HTTPTransport(uds=self.where),
                 timeout=TIMEOUT_SECONDS,
             )
 
@@ -94,11 +94,3 @@ def _failure(status: int, value: Any) -> Failure:
     data = {name: each for name, each in value.items() if name not in ("type", "title", "ok", "code", "text", "detail")}
     exit = Exit.UNREACHABLE if status in (502, 503, 504) or status == 500 else Exit.REFUSED
     return Failure(code, detail, exit, data=data)
-
-
-def _short(path: str) -> str:
-    """A name of the socket that fits into a socket address (107 bytes), relative where that is shorter."""
-    import os
-
-    relative = os.path.relpath(path)
-    return min(path, relative, key=len)

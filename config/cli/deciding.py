@@ -83,7 +83,9 @@ def _confirm(verdict: str, seen: Mapping[str, Any]) -> None:
 
 
 def queue(
-    which: Annotated[str, typer.Argument(metavar="[mine|all]", help="What waits for you, or everything open.")] = "mine",
+    which: Annotated[
+        str, typer.Argument(metavar="[mine|all]", help="What waits for you, or everything open.")
+    ] = "mine",
     data: DataPath = None,
     as_json: AsJson = False,
 ) -> None:

@@ -96,8 +96,9 @@ def hold_around(
         beating.stop()
     if beating.lost is not None:
         raise Failure(
-            "lease_lost", f"the lease on {', '.join(lease['resources'])} was lost ({beating.lost}); "
-            "the command was killed", Exit.FAILED,
+            "lease_lost",
+            f"the lease on {', '.join(lease['resources'])} was lost ({beating.lost}); the command was killed",
+            Exit.FAILED,
         )
     _give_back(client, lease)
     return status if status >= 0 else 128 - status

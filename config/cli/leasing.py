@@ -141,7 +141,9 @@ def _await(client: Client, ticket: str, state: Mapping[str, Any]) -> Mapping[str
                     str(state.get("code", "refused")), str(state.get("detail") or f"{ticket} was refused"), data=state
                 )
             case ended:
-                raise Failure("wait_over", f"{ticket} is {ended}: the resources did not become free in time", Exit.EXPIRED)
+                raise Failure(
+                    "wait_over", f"{ticket} is {ended}: the resources did not become free in time", Exit.EXPIRED
+                )
 
 
 def _cancel(client: Client, ticket: str) -> None:

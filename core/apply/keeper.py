@@ -43,6 +43,7 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _SWEEPS = 50
+_AT_THE_GATE = b"."
 
 
 class Wire:
@@ -227,13 +228,17 @@ def keep(fd: int) -> None:
     silence()
     watch = Watch(wire, pid, plan["cgroup"], reaper_of_orphans=reaper_of_orphans)
     try:
-        wire.say(ready=pid)
-        order = wire.next() or {}
-        watch.hear(order)
-        if order.get("go"):
-            os.write(opener, b"1")
+        told = os.read(failure, len(_AT_THE_GATE))
+        order: dict[str, Any] = {}
+        if told == _AT_THE_GATE:
+            wire.say(ready=pid)
+            order = wire.next() or {}
+            watch.hear(order)
+            if order.get("go"):
+                os.write(opener, b"1")
+            told = b""
         os.close(opener)
-        told = os.read(failure, 4096)
+        told += os.read(failure, 4096)
         if told or not order.get("go"):
             os.waitpid(pid, 0)
             wire.say(failed=json.loads(told) if told else {"step": "gate", "errno": 0})
@@ -259,6 +264,7 @@ def become(plan: dict[str, Any], keeper: int, gate: int, reporter: int) -> NoRet
         if plan["cgroup"]:
             with open(os.path.join(plan["cgroup"], "cgroup.procs"), "w") as file:
                 file.write("0")
+        os.write(reporter, _AT_THE_GATE)
         step = "gate"
         if os.read(gate, 1) != b"1":
             os._exit(125)

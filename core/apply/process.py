@@ -163,6 +163,8 @@ async def _at_the_gate(keeper: Keeper, command: Prepared, mark: str, group: str 
         }
     )
     message: dict[str, Any] = await keeper.hear() or {}
+    if "failed" in message:
+        raise _not_started(command, NeverRan(**message["failed"]))
     pid = message.get("ready")
     born, keeper_born = birth(pid) if pid else None, birth(keeper.pid)
     if pid is None or born is None or keeper_born is None:

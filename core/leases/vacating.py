@@ -45,6 +45,7 @@ def vacate(
     """The lease or place of `row` has ended as `how`, and the log says so; None when it was no longer as in `row`."""
     ended = tx.one(_END, w_id=row["id"], w_state=row["state"], how=how, at=tx.now_us)
     if ended is not None:
+        clear(tx, ended["id"])
         note(tx, ended, event, actor=actor, channel=channel, details=details, private=private)
     return ended
 

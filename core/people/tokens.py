@@ -96,7 +96,7 @@ class Tokens:
                     "verify_nbf": False,
                 },
             )
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, ValueError):
             raise Unproven("bad_token", "the access token is not one of this hub") from None
         session, principal, expires = claims["sid"], claims["sub"], claims["exp"]
         if type(session) is not str or type(principal) is not str or type(expires) is not int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -135,7 +135,7 @@ class SqliteEngine:
         return self._room
 
     def reader(self) -> SqliteReader:
-        return SqliteReader(self._path, self)
+        return SqliteReader(self._path, self.now_us)
 
     def close(self) -> None:
         with suppress(sqlite3.Error):
@@ -146,8 +146,8 @@ class SqliteEngine:
 class SqliteReader:
     """A read-only connection; every statement sees the newest commit and holds no snapshot afterwards."""
 
-    def __init__(self, path: Path, engine: SqliteEngine) -> None:
-        self._engine = engine
+    def __init__(self, path: Path, now_us: Callable[[], int]) -> None:
+        self._now_us = now_us
         self._db = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
         )
@@ -156,7 +156,7 @@ class SqliteReader:
 
     @property
     def now_us(self) -> int:
-        return self._engine.now_us()
+        return self._now_us()
 
     def one(self, statement: Statement, **values: Any) -> Row | None:
         row: Row | None = self._db.execute(statement.sql("sqlite"), values).fetchone()

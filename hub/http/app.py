@@ -50,16 +50,18 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 
 def build_app(hub: Hub) -> ASGIApp:
-    """The application. Raises ValueError for a route without a stated permission, or a verb that the hub lacks."""
-    hot = [*commands.routes(), *leases.routes()]
-    channel_routes = [route for adapter in hub.adapters.values() for route in adapter.routes()]
-    api = _api(ROUTERS, hot, channel_routes)
-    _demand_permissions([*hot, *api.routes], hub)
-    _demand_apart([*hot, *api.routes], channel_routes)
-    return Edge(Router([*hot, *channel_routes], redirect_slashes=False, default=api), hub)
+    """The application. Raises ValueError for a route without a stated permission, or one that a channel takes over.
+
+    The routes of a verb that no installed command family brings are not there.
+    """
+    hot = _of_this_hub([*commands.routes(), *leases.routes()], hub)
+    ours = _of_this_hub([route for router in ROUTERS for route in router.routes], hub)
+    theirs = [route for adapter in hub.adapters.values() for route in adapter.routes()]
+    _demand_apart([*hot, *ours], theirs)
+    return Edge(Router([*hot, *theirs], redirect_slashes=False, default=_api(ours, hot, theirs)), hub)
 
 
-def _api(routers: Iterable[APIRouter], hot: Sequence[BaseRoute], adapters: Sequence[BaseRoute]) -> FastAPI:
+def _api(routes: Sequence[BaseRoute], hot: Sequence[BaseRoute], adapters: Sequence[BaseRoute]) -> FastAPI:
     app = FastAPI(
         openapi_url=None,
         docs_url=None,
@@ -70,8 +72,7 @@ def _api(routers: Iterable[APIRouter], hot: Sequence[BaseRoute], adapters: Seque
     app.state.subtrees = Subtrees()
     app.state.counts = None
     app.state.counted_at = 0.0
-    for router in routers:
-        app.router.routes.extend(router.routes)
+    app.router.routes.extend(routes)
     made: dict[str, Any] = {}
 
     def described() -> dict[str, Any]:
@@ -93,7 +94,9 @@ async def _no_such_route(request: Request, error: Exception) -> Response:
     return problem(error.status_code, "invalid_request", str(error.detail))
 
 
-def _demand_permissions(routes: Iterable[BaseRoute], hub: Hub) -> None:
+def _of_this_hub(routes: Iterable[BaseRoute], hub: Hub) -> list[BaseRoute]:
+    """The routes whose verb this hub has. Raises ValueError for one that states no permission."""
+    kept: list[BaseRoute] = []
     for route in routes:
         if isinstance(route, Hot):
             permission = route.permission
@@ -101,8 +104,9 @@ def _demand_permissions(routes: Iterable[BaseRoute], hub: Hub) -> None:
             permission = stated(route.endpoint, route.path)
         else:
             raise ValueError(f"the route {getattr(route, 'path', route)} is behind no door, so it has no permission")
-        if permission.kind == "verb" and hub.registry.find(permission.name) is None:
-            raise ValueError(f"the route {route.path} needs the verb {permission.name}, which this hub does not have")
+        if permission.kind != "verb" or hub.registry.find(permission.name) is not None:
+            kept.append(route)
+    return kept
 
 
 def _demand_apart(ours: Iterable[BaseRoute], theirs: Iterable[BaseRoute]) -> None:
@@ -111,6 +115,4 @@ def _demand_apart(ours: Iterable[BaseRoute], theirs: Iterable[BaseRoute]) -> Non
     for route in theirs:
         path = getattr(route, "path", None)
         if path is None or path in taken:
-            raise ValueError(
-                f"a channel may not serve {path or 'without an address of its own'}: that is the hub's own"
-            )
+            raise ValueError(f"a channel serves {path or 'every address'}, which the hub serves itself")

@@ -1,4 +1,4 @@
-"""`/v1/audit`: signed checkpoints of the log, proofs that an entry stands in it, and the key that they are signed with."""
+"""`/v1/audit`: signed checkpoints of the log, proofs that an entry stands in it, and the key that signs them."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ async def press_button(ask: Ask) -> Response:
     return of_reply(reply, answered=False) or answer(reply.as_json())
 
 
-def _inbound(ask: Ask, **said: str | None) -> Inbound:
+def _inbound(ask: Ask, **said: Any) -> Inbound:
     once = ask.once()
     return Inbound(
         channel=ask.call.channel,

@@ -6,14 +6,17 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import APIRouter
+from sqlalchemy import Integer, and_, bindparam, or_, select
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from commands.leasing import lease_json
 from core import ids
 from core.errors import Invalid
-from core.leases.reading import closed_leases, find_ticket, held_leases
+from core.leases.lease import lease_of
+from core.store import schema
 from core.store.rows import Reader
+from core.store.statement import Statement
 from hub.http.ask import Ask, Asked, answer
 from hub.http.guard import Guarded, Hot
 from hub.http.paging import Cursor, Limit, page
@@ -23,6 +26,20 @@ from hub.http.waiting import wait_for
 router = APIRouter(prefix="/v1/leases", route_class=Guarded, tags=["leases"])
 
 MOST_WAIT_SECONDS = 55.0
+
+_T = schema.lease
+_IN_FORCE = Statement(
+    select(_T)
+    .where(
+        _T.c.id > bindparam("after"),
+        or_(_T.c.state == "closed", and_(_T.c.state == "held", _T.c.expires_at > bindparam("now"))),
+    )
+    .order_by(_T.c.id)
+    .limit(bindparam("most", type_=Integer()))
+)
+_OF_TICKET = Statement(
+    select(_T.c.id).where(_T.c.ticket == bindparam("ticket"), _T.c.principal == bindparam("principal"))
+)
 
 
 def routes() -> list[BaseRoute]:
@@ -44,8 +61,8 @@ async def list_leases(ask: Asked, cursor: Cursor = None, limit: Limit = 100) -> 
     after = ids.parse("L", cursor) if cursor is not None else 0
 
     def read(reader: Reader) -> dict[str, Any]:
-        found = held_leases(reader, after, limit + 1) + closed_leases(reader, after, limit + 1)
-        found.sort(key=lambda lease: lease.number)
+        rows = reader.all(_IN_FORCE, after=after, now=reader.now_us, most=limit + 1)
+        found = [lease_of(row) for row in rows]
         return page(found, limit, lambda lease: lease.lock_id, lease_json)
 
     return answer(await ask.hub.db.read(read))
@@ -93,8 +110,8 @@ async def look_at_ticket(ask: Ask) -> Response:
     wait = _seconds(ask.request.query_params.get("wait"))
     if not wait:
         return (await look())[1]
-    place = await ask.hub.db.read(find_ticket, ask.principal.id, ticket)
-    return await wait_for(ask, look, subjects=(place.lock_id, place.id), timeout=wait)
+    lock_id = await ask.hub.db.read(_lock_id, ask.principal.id, ids.parse("T", ticket))
+    return await wait_for(ask, look, subjects=(lock_id,), timeout=wait)
 
 
 @needs(verb("lease-cancel"))
@@ -102,6 +119,14 @@ async def give_up_ticket(ask: Ask) -> Response:
     """The ticket as it ended."""
     reply = await ask.act("lease-cancel", {"ticket": ask.request.path_params["ticket"]})
     return answer(reply.data["ticket"])
+
+
+def _lock_id(reader: Reader, principal: str, number: int) -> str:
+    """The lease that the ticket stands for. Raises NotFound, also for another's."""
+    row = reader.one(_OF_TICKET, ticket=number, principal=principal)
+    if row is None:
+        raise ids.missing("T", number)
+    return ids.show("L", row["id"])
 
 
 async def _on_lease(ask: Ask, name: str) -> Response:
@@ -170,7 +195,7 @@ def _hot(
                 "name": "wait",
                 "in": "query",
                 "schema": {"type": "number"},
-                "description": "Seconds to wait for a change.",
+                "description": "Seconds to wait.",
             }
         ]
     return Hot(path, endpoint, methods=[method], operation=operation)

@@ -54,7 +54,7 @@ def document(app: FastAPI, hot: Iterable[BaseRoute], adapters: Iterable[BaseRout
     paths: dict[str, Any] = made["paths"]
     for route in app.routes:
         if isinstance(route, Guarded) and route.path_format in paths:
-            for method in route.methods:
+            for method in route.methods or ():
                 _state(paths[route.path_format][method.lower()], permission_of(route.endpoint))
     for each in hot:
         if isinstance(each, Hot):

@@ -34,6 +34,12 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
         super().__init__(config)
         self._hub = hub
+        self.listening = asyncio.Event()
+        """Set once connections are taken."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._hub.feed.close()
@@ -62,15 +68,16 @@ async def serve(
         sockets = [tcp, stack.enter_context(control_socket(hub.data))]
         server = Server(_config(app, hub, settings), hub)
         running = asyncio.ensure_future(server.serve(sockets=sockets))
+        listening = asyncio.ensure_future(server.listening.wait())
         stopping = asyncio.ensure_future((stop or asyncio.Event()).wait())
         try:
-            while not server.started and not running.done():
-                await asyncio.sleep(0.002)
-            if server.started:
+            await asyncio.wait((running, listening), return_when=asyncio.FIRST_COMPLETED)
+            if listening.done():
                 host, port = tcp.getsockname()[:2]
                 started(host, port)
             await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
         finally:
+            listening.cancel()
             stopping.cancel()
             server.should_exit = True
             await running

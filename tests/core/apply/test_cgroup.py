@@ -18,6 +18,7 @@ from core.apply.identity import Identity
 from core.apply.prepared import Prepared
 from core.apply.process import run
 from core.apply.reaper import Proof, kill_recorded
+from core.errors import Invalid
 
 Python = Callable[..., Prepared]
 
@@ -112,8 +113,6 @@ async def test_the_cgroup_finds_who_left_every_other_trace_behind(
 
 @pytest.mark.anyio
 async def test_a_command_that_cannot_start_leaves_no_cgroup(python: Python, onlooker: Any, cgroups: Cgroups) -> None:
-    from core.errors import Invalid
-
     with pytest.raises(Invalid):
         await run(
             python("", executable=Path("/nonexistent")),
@@ -135,3 +134,21 @@ def test_a_cgroup_is_only_offered_where_it_works() -> None:
         folder = found.create(secrets.token_hex(16))
         assert Path(folder, "cgroup.kill").exists()
         assert cgroup.remove(folder)
+
+
+@pytest.mark.anyio
+async def test_a_command_that_cannot_join_its_cgroup_does_not_run(python: Python, tmp_path: Path) -> None:
+    """A cgroup that it is not in would prove nothing about it."""
+    started: list[Identity] = []
+
+    async def on_started(identity: Identity) -> None:
+        started.append(identity)
+
+    class Elsewhere(Cgroups):
+        def create(self, mark: str) -> str:
+            return str(tmp_path / "no-cgroup")
+
+    with pytest.raises(Invalid) as refused:
+        await run(python(""), on_started=on_started, stop=asyncio.Event(), cgroups=Elsewhere(tmp_path))
+    assert refused.value.data["step"] == "cgroup"
+    assert started == []

@@ -166,6 +166,17 @@ def test_a_growth_that_did_not_happen_cannot_be_proved_with_a_genuine_proof(one:
         assert not verify_consistency(old=old, old_root=old_root, new=new, new_root=new_root, hashes=cut)
 
 
+def test_a_proof_of_another_length_than_the_tree_needs_is_refused_even_where_its_hashes_fit() -> None:
+    two, four = root_of(LEAVES[:2]), root_of(LEAVES[:4])
+    assert not verify_inclusion(leaf=two, index=0, size=2, hashes=[], root=two)
+    assert not verify_inclusion(leaf=LEAVES[0], index=0, size=1, hashes=[LEAVES[1]], root=two)
+    half = root_of(LEAVES[2:4])
+    assert verify_consistency(old=2, old_root=two, new=4, new_root=four, hashes=[half])
+    assert not verify_consistency(old=2, old_root=two, new=5, new_root=four, hashes=[half])
+    assert not verify_consistency(old=1, old_root=two, new=2, new_root=four, hashes=[half, half])
+    assert not verify_consistency(old=4, old_root=four, new=8, new_root=four, hashes=[])
+
+
 def test_nothing_grows_backwards_or_out_of_a_false_beginning() -> None:
     assert not verify_consistency(old=3, old_root=bytes(32), new=2, new_root=bytes(32), hashes=[])
     assert not verify_consistency(old=0, old_root=bytes(32), new=2, new_root=bytes(32), hashes=[])

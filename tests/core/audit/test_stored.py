@@ -87,7 +87,7 @@ def change(table: Table, seq: int | None = None, /, **columns: Any) -> Callable[
     """Sets columns of one row: that of an entry (or its reason), or the only one of the table."""
 
     def run(tx: Tx) -> None:
-        new = {name: bindparam(f"new_{name}") for name in columns}
+        new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in columns}
         values = {f"new_{name}": value for name, value in columns.items()}
         assert tx.run(Statement(_only(update(table), table, seq).values(new)), **values) == 1
 

@@ -69,6 +69,13 @@ def test_an_erasure_cannot_be_recorded_before_what_it_erases(log: Any) -> None:
     assert log.found() == {"value_missing": [seq]}
 
 
+def test_an_erasure_cannot_account_for_a_value_of_its_own(log: Any) -> None:
+    seq = len(log.rows) + 1
+    log.add("log:erased", details={"seq": seq, "fields": ["ground"]}, private={"ground": "none"})
+    log.values = [value for value in log.values if value[0] != seq]
+    assert log.found() == {"value_missing": [seq]}
+
+
 @pytest.mark.parametrize("details", [{}, {"seq": "1", "fields": ["reason"]}, {"seq": 1, "fields": [1]}, {"seq": 1}])
 def test_a_malformed_erasure_erases_nothing(log: Any, details: dict[str, Any]) -> None:
     log.values = [value for value in log.values if value[:2] != (1, "reason")]

@@ -1,0 +1,161 @@
+"""Whether the tables that the hub decides by say what the log says: the second verdict, beside "intact".
+
+The log is read to its end and folded into the last state of every approval, decision, run, lease and key; then the
+tables are read and compared. Whoever forges a row without an entry is found here, even where the log is intact.
+Renewals are sampled in the log, so times are not compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from sqlalchemy import bindparam, func, select
+
+from core.audit.verdict import Finding, Findings
+from core.store import schema
+from core.store.rows import Reader
+from core.store.statement import Statement
+
+_PAGE = 2_000
+_RETRIES = 20
+_ENDS = frozenset({"lease:released", "lease:reclaimed", "lease:broken"})
+_PREFIXES = ("approval:", "apply:", "rollback:", "lease:", "key:")
+
+_L = schema.log.c
+_TAIL = Statement(select(_L.seq, _L.entry).where(_L.seq > bindparam("after")).order_by(_L.seq).limit(bindparam("page")))
+_SIZE = Statement(select(func.max(_L.seq).label("size")))
+_APPROVALS = Statement(select(schema.approval.c.id, schema.approval.c.state))
+_DECISIONS = Statement(select(schema.decision))
+_RUNS = Statement(select(schema.run.c.id, schema.run.c.approval, schema.run.c.token, schema.run.c.ended_at))
+_LEASES = Statement(select(schema.lease.c.id, schema.lease.c.state, schema.lease.c.token))
+_KEYS = Statement(select(schema.api_key))
+
+
+@dataclass(slots=True)
+class Told:
+    """What the log says so far; each maps an id to what the tables must hold."""
+
+    seq: int = 0
+    approvals: dict[str, str] = field(default_factory=dict)
+    decisions: dict[tuple[str, int, str], tuple[str, str]] = field(default_factory=dict)
+    runs: dict[str, tuple[str, int, bool]] = field(default_factory=dict)
+    leases: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    keys: dict[str, tuple[str, bool, bool]] = field(default_factory=dict)
+
+    def hear(self, entry: Mapping[str, Any]) -> None:
+        """Take one entry into account."""
+        event, subject, details = entry["event"], entry["subject"], entry["details"]
+        if not event.startswith(_PREFIXES):
+            return
+        if "state" in details and subject is not None and subject.startswith("A"):
+            self.approvals[subject] = details["state"]
+        match event:
+            case "approval:decided":
+                self.decisions[subject, details["revision"], entry["actor"]] = details["verdict"], details["digest"]
+            case "apply:started" | "rollback:started":
+                self.runs[details["run"]] = subject, details["token"], True
+            case "apply:finished" | "apply:failed" | "apply:unknown" | "rollback:finished" | "rollback:failed":
+                if details.get("run") in self.runs:
+                    self.runs[details["run"]] = (*self.runs[details["run"]][:2], False)
+            case "lease:acquired":
+                self.leases[subject] = details["token"], True
+            case "key:created":
+                self.keys[details["prefix"]] = details["principal"], details["decide"], True
+            case "key:revoked" if details["prefix"] in self.keys:
+                self.keys[details["prefix"]] = (*self.keys[details["prefix"]][:2], False)
+            case _ if event in _ENDS and subject in self.leases:
+                self.leases[subject] = self.leases[subject][0], False
+
+
+def match_state(reader: Reader) -> tuple[Finding, ...]:
+    """Where the tables disagree with the log; () when they match. Also while the hub goes on.
+
+    Every change of the tables appends an entry in its own transaction, so tables read while the log did not grow
+    belong to exactly the log that was read before them.
+    """
+    told = Told()
+    findings = Findings()
+    for _ in range(_RETRIES):
+        _listen(reader, told, findings)
+        found = _compare(reader, told)
+        row = reader.one(_SIZE)
+        if row is None or (row["size"] or 0) <= told.seq:
+            for message in found:
+                findings.add("state_mismatch", None, message)
+            return findings.all()
+    findings.add("busy", None, "the log grew faster than the tables could be compared; stop the hub and try again")
+    return findings.all()
+
+
+def _listen(reader: Reader, told: Told, findings: Findings) -> None:
+    while page := reader.all(_TAIL, after=told.seq, page=_PAGE):
+        for row in page:
+            told.seq = row["seq"]
+            try:
+                told.hear(orjson.loads(row["entry"]))
+            except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+                findings.add("unreadable", row["seq"], "the entry cannot be read, so nothing can be held against it")
+
+
+def _compare(reader: Reader, told: Told) -> list[str]:
+    return [
+        *_differences("approval", told.approvals, {f"A{row['id']}": row["state"] for row in reader.all(_APPROVALS)}),
+        *_differences(
+            "decision",
+            told.decisions,
+            {
+                (f"A{row['approval']}", row["revision"], row["by"]): (row["verdict"], row["digest"])
+                for row in reader.all(_DECISIONS)
+            },
+        ),
+        *_differences(
+            "run",
+            told.runs,
+            {
+                f"R{row['id']}": (f"A{row['approval']}", row["token"], row["ended_at"] is None)
+                for row in reader.all(_RUNS)
+            },
+        ),
+        *_leases(reader, told),
+        *_differences(
+            "key",
+            told.keys,
+            {
+                row["prefix"]: (row["principal"], bool(row["decide"]), row["revoked_at"] is None)
+                for row in reader.all(_KEYS)
+            },
+        ),
+    ]
+
+
+def _differences(what: str, told: Mapping[Any, Any], stored: Mapping[Any, Any]) -> list[str]:
+    """What the log tells and the table does not hold, and the other way round."""
+    found = [
+        f"{what} {_name(key)}: the log says {_value(told[key])}, the table {_value(stored[key])}"
+        for key in told.keys() & stored.keys()
+        if told[key] != stored[key]
+    ]
+    found += [f"{what} {_name(key)}: in the table, never in the log" for key in stored.keys() - told.keys()]
+    found += [f"{what} {_name(key)}: in the log, gone from the table" for key in told.keys() - stored.keys()]
+    return sorted(found)
+
+
+def _leases(reader: Reader, told: Told) -> list[str]:
+    """Ended leases may be forgotten; those in force may neither appear nor vanish unrecorded."""
+    stored = {f"L{row['id']}": row["token"] for row in reader.all(_LEASES) if row["state"] in ("held", "closed")}
+    held = {name: token for name, (token, live) in told.leases.items() if live}
+    return _differences("lease", held, stored)
+
+
+def _name(key: Any) -> str:
+    if isinstance(key, tuple):
+        subject, revision, person = key
+        return f"by {person} on {subject}, revision {revision}"
+    return str(key)
+
+
+def _value(value: Any) -> str:
+    return ", ".join(str(each) for each in value) if isinstance(value, tuple) else str(value)
