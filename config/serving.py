@@ -6,6 +6,7 @@ SIGTERM and SIGINT end it gracefully, a second one at once; SIGHUP reads the con
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -71,6 +72,8 @@ class _Process:
         self._loop = asyncio.get_running_loop()
         hub = build(self._settings, loaded=self._loaded, on_lost=self._on_lost)
         app = build_app(hub)
+        gc.freeze()
+        gc.enable()
         async with hub:
             self._listen_to_signals(hub)
             listen = Listen(host=self._settings.host, port=self._settings.port)

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from core.apply import environment, http, process
+from core.apply import environment, process
 from core.apply.action import CommandSpec, HttpSpec, Operation
 from core.apply.cgroup import Cgroups
 from core.apply.deadline import Deadline
@@ -20,6 +20,9 @@ from core.apply.template import HttpCall, Resolve, render_http
 from core.apply.watch import Stop
 from core.approvals.proposal import rendered
 from core.errors import TooLarge
+
+if TYPE_CHECKING:
+    from core.apply.http import HttpExit
 
 PREVIEW_LIMIT = 262_144
 """Bytes that a preview or validation may print; past that the request fails, since nobody could be shown all."""
@@ -71,6 +74,8 @@ class Carrier:
             end = await process.run(command, on_started=_nothing, stop=asyncio.Event(), cgroups=self.cgroups)
             result = _of_exit(end)
         else:
+            from core.apply import http  # only actions that call out pay for the HTTP client
+
             call, redact = self._http(operation, values)
             answer = await http.call(call, operation, stop=asyncio.Event(), redact=redact, output_limit=PREVIEW_LIMIT)
             result = _of_http(answer)
@@ -84,6 +89,8 @@ class Carrier:
     async def act(self, operation: Operation, values: Mapping[str, Any], act: Act) -> Result:
         """The operation itself, for a run that exists. Raises a Refusal when nothing was started."""
         if isinstance(operation, HttpSpec):
+            from core.apply import http
+
             call, redact = self._http(operation, values)
             redact = (*redact, *act.secrets.values())
             return _of_http(
@@ -134,7 +141,7 @@ def _of_exit(end: Exit) -> Result:
     return replace(base, why=f"{words}{left}")
 
 
-def _of_http(answer: http.HttpExit) -> Result:
+def _of_http(answer: HttpExit) -> Result:
     return Result(
         outcome=answer.outcome,
         exit_code=answer.status_code,

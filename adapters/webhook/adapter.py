@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 
-import httpx
 import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -20,10 +20,12 @@ from starlette.routing import BaseRoute, Route
 from adapters.webhook import parse, render
 from adapters.webhook.parse import Asked, Proven
 from core.errors import Forbidden, Refusal, StoreError, TooLarge, Unproven
-from core.net import safe_client
 from core.people.assurance import Assurance
 from core.world import Channel, Hook
 from hub.contracts import Adapter, DeliveryFailed, Hub, Inbound, Post, Powers, Reply, Sender
+
+if TYPE_CHECKING:
+    import httpx
 
 logger = logging.getLogger("interlock.webhook")
 
@@ -51,6 +53,8 @@ class WebhookAdapter:
         if self._url is None:
             yield
             return
+        from core.net import safe_client  # only a channel that sends pays for the HTTP client
+
         private = bool(self._channel.settings.get("allow_private"))
         async with safe_client(allow_private=private, timeout_seconds=_TIMEOUT_SECONDS) as client:
             self._client = client
@@ -116,6 +120,8 @@ class WebhookAdapter:
     async def _send(self, post: Post, *, live: bool) -> str:
         if self._client is None or self._url is None:
             raise DeliveryFailed("the channel is not open")
+        import httpx
+
         now_us = self._hub.clock.wall_us()
         body = render.body_of(post, live=live, now_us=now_us)
         headers = render.headers_of(self._secrets, message_id=f"msg_{post.key}", body=body, now_us=now_us)

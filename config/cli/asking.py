@@ -122,7 +122,7 @@ def _next(client: Client, approval: dict[str, Any], seconds: float) -> dict[str,
 
 def _needs_its_requester(approval: Mapping[str, Any]) -> bool:
     """Whether nobody but the requester can carry it on: it was sent back."""
-    return approval["state"] == "DRAFT"
+    return str(approval["state"]) == "DRAFT"
 
 
 def _tell(approval: Mapping[str, Any], told: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import typer
@@ -23,13 +24,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for _command in (up.up, setup.init, setup.check, setup.schema, setup.reload, setup.doctor, setup.migrate):
-    app.command()(_command)
-for _command in (setup.backup, setup.restore, asking.say, asking.ask):
-    app.command()(_command)
-for _command in (deciding.show, deciding.approve, deciding.reject, deciding.queue, deciding.who):
-    app.command()(_command)
-for _command in (deciding.stop, deciding.resume):
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    *(up.up, setup.init, setup.check, setup.schema, setup.reload, setup.doctor, setup.migrate),
+    *(setup.backup, setup.restore, asking.say, asking.ask),
+    *(deciding.show, deciding.approve, deciding.reject, deciding.queue, deciding.who, deciding.stop, deciding.resume),
+)
+for _command in _COMMANDS:
     app.command()(_command)
 app.add_typer(leasing.app, name="lease")
 app.add_typer(auditing.app, name="audit")

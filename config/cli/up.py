@@ -32,10 +32,12 @@ def up(
     first_run: FirstRun = False,
 ) -> None:
     """Start the hub."""
+    import gc
     import os
     import time
 
     began = time.monotonic()
+    gc.disable()  # nothing that the start makes is garbage; serving.py turns it on again
     from config.settings import read
 
     settings = read(os.environ, config=config, data=data, host=host, port=port)

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +19,8 @@ from core.apply.identity import MARK
 
 _SCRIPT = Path(__file__).with_name("keeper.py")
 _LINE_LIMIT = 1 << 20
-_LEAVE_SECONDS = 6.0
+LEAVE_SECONDS = 4.5
+"""A keeper whose socket closed has killed its command and is gone within that time, or it is stuck."""
 
 
 class Keeper:
@@ -32,7 +34,11 @@ class Keeper:
     async def __aenter__(self) -> Self:
         ours, theirs = socket.socketpair()
         with theirs:
-            self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=_LINE_LIMIT)
+            try:
+                self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=_LINE_LIMIT)
+            except BaseException:
+                ours.close()
+                raise
             try:
                 self._process = self._spawn(theirs.fileno())
             except BaseException:
@@ -44,8 +50,14 @@ class Keeper:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await asyncio.shield(self._end())
+
+    async def leave(self) -> None:
+        """The socket is closed, and the keeper has killed its command and ended, unless it is stuck."""
         self._writer.close()
-        await asyncio.shield(self._gone())
+        until = time.monotonic() + LEAVE_SECONDS
+        while self._process.poll() is None and time.monotonic() < until:  # noqa: ASYNC110 - no event tells of a child's end on every loop
+            await asyncio.sleep(0.005)
 
     async def say(self, message: Mapping[str, Any]) -> None:
         """The keeper was sent the message, unless it is dead, which `hear` tells."""
@@ -79,12 +91,11 @@ class Keeper:
             pass_fds=(wire,),
         )
 
-    async def _gone(self) -> None:
-        """The keeper ended and was reaped; one that does not leave in time is killed."""
-        until = asyncio.get_running_loop().time() + _LEAVE_SECONDS
+    async def _end(self) -> None:
+        """The keeper ended and was reaped."""
+        await self.leave()
         while self._process.poll() is None:
-            if asyncio.get_running_loop().time() > until:
-                self._process.kill()
+            self._process.kill()
             await asyncio.sleep(0.005)
 
 

@@ -78,8 +78,12 @@ class Watch:
         self._grace_seconds = grace_seconds
 
     async def until_dead(self) -> End | NeverRan:
-        """The gate was opened and the command has ended, or it could not be started."""
-        heard = await self._heard()
+        """The gate was opened and the command has ended, or it could not be started. Cancelling kills it first."""
+        try:
+            heard = await self._heard()
+        except asyncio.CancelledError:
+            await asyncio.shield(self._abandon())
+            raise
         if heard is not None and "failed" in heard:
             return NeverRan(**heard["failed"])
         ended = heard["ended"] if heard else None
@@ -89,6 +93,11 @@ class Watch:
         proof = await asyncio.to_thread(kill_recorded, self._identity)
         reaped = proof is not Proof.SURVIVES
         return _seen(ended, reaped=reaped) if ended else End(status=self._unseen(), reaped=reaped)
+
+    async def _abandon(self) -> None:
+        """Nothing of the command runs, as far as this process can see and kill."""
+        await self._keeper.leave()
+        await asyncio.to_thread(kill_recorded, self._identity)
 
     async def _heard(self) -> dict[str, Any] | None:
         """The keeper's last word; None when it died or kept silent for too long."""

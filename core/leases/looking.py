@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    FromClause,
     Integer,
     Select,
     and_,
@@ -42,19 +43,23 @@ def _places(kind: str, count: int) -> list[Any]:
     return [bindparam(f"{kind}{at}") for at in range(count)]
 
 
-def _touching(names: int, leaves: int) -> Any:
-    """Ids of live leases and waiters whose resources conflict with those bound as n0… (all) and f0… (leaves)."""
-    return (
-        select(_names.c.lease)
-        .where(
-            or_(
-                _names.c.resource.in_(_places("f", leaves)),
-                and_(_names.c.leaf == 1, _names.c.resource.in_(_places("n", names))),
-            )
-        )
-        .distinct()
-        .subquery()
-    )
+def _touches(above: int, leaves: int) -> ColumnElement[bool]:
+    """Whether a name conflicts with those bound as f0… (leaves) and n0… (what is above them)."""
+    same = _names.c.resource.in_(_places("f", leaves))
+    return or_(same, and_(_names.c.leaf == 1, _names.c.resource.in_(_places("n", above)))) if above else same
+
+
+@lru_cache(maxsize=256)
+def _any(above: int, leaves: int) -> Statement:
+    return Statement(select(_names.c.lease).where(_touches(above, leaves)).limit(1))
+
+
+def _touching(above: int, leaves: int) -> FromClause:
+    """Live leases and waiters whose resources conflict with the bound ones, each once."""
+    if leaves == 1 and not above:
+        return _names.join(_lease, and_(_lease.c.id == _names.c.lease, _touches(above, leaves)))
+    found = select(_names.c.lease).where(_touches(above, leaves)).distinct().subquery()
+    return found.join(_lease, _lease.c.id == found.c.lease)
 
 
 # Not `state = 'waiting'`: SQLite would walk every waiter of the shard by that index instead of those found by name.
@@ -72,18 +77,17 @@ def _better() -> ColumnElement[bool]:
     )
 
 
-def _conflicting(what: Select[Any], names: int, leaves: int) -> Select[Any]:
-    touching = _touching(names, leaves)
-    return what.select_from(touching.join(_lease, _lease.c.id == touching.c.lease)).where(
+def _conflicting(what: Select[Any], above: int, leaves: int) -> Select[Any]:
+    return what.select_from(_touching(above, leaves)).where(
         _lease.c.id != _int("but"), or_(_lease.c.mode == "exclusive", bindparam("exclusive", type_=Integer()) == 1)
     )
 
 
 @lru_cache(maxsize=256)
-def _obstacles(names: int, leaves: int) -> Statement:
+def _obstacles(above: int, leaves: int) -> Statement:
     lapsed = case((and_(_lease.c.state == "held", _lease.c.expires_at <= _int("now_us")), 1), else_=0)
     return Statement(
-        _conflicting(select(_lease, lapsed.label("lapsed")), names, leaves)
+        _conflicting(select(_lease, lapsed.label("lapsed")), above, leaves)
         .where(or_(_lease.c.state != "waiting", _better()))
         .order_by(lapsed, _lease.c.state, _lease.c.rank_class, _lease.c.arrival)
         .limit(IN_THE_WAY)
@@ -91,16 +95,15 @@ def _obstacles(names: int, leaves: int) -> Statement:
 
 
 @lru_cache(maxsize=256)
-def _ahead(names: int, leaves: int) -> Statement:
-    return Statement(_conflicting(select(func.count().label("ahead")), names, leaves).where(_waits, _better()))
+def _ahead(above: int, leaves: int) -> Statement:
+    return Statement(_conflicting(select(func.count().label("ahead")), above, leaves).where(_waits, _better()))
 
 
 @lru_cache(maxsize=256)
-def _waiters(names: int, leaves: int) -> Statement:
-    touching = _touching(names, leaves)
+def _waiters(above: int, leaves: int) -> Statement:
     return Statement(
         select(_lease)
-        .select_from(touching.join(_lease, _lease.c.id == touching.c.lease))
+        .select_from(_touching(above, leaves))
         .where(
             _waits,
             or_(
@@ -117,17 +120,18 @@ def _waiters(names: int, leaves: int) -> Statement:
 
 
 def _bound(region: dict[str, int]) -> tuple[int, int, dict[str, Any]]:
-    """Both lists padded to a power of two, so that few statements serve every size."""
-    names = list(region)
-    leaves = [name for name, leaf in region.items() if leaf]
+    """How many names above and how many leaves are bound, and the values; counts are 0 or powers of two.
+
+    The last of each list is repeated up to its count, so that few statements serve every size.
+    """
     values: dict[str, Any] = {}
     sizes = []
-    for kind, listed in (("n", names), ("f", leaves)):
-        size = 1 << max(0, len(listed) - 1).bit_length()
+    for kind, wanted in (("n", 0), ("f", 1)):
+        listed = [name for name, leaf in region.items() if leaf == wanted]
+        size = 1 << (len(listed) - 1).bit_length() if listed else 0
         sizes.append(size)
-        last = len(listed) - 1
         for at in range(size):
-            values[f"{kind}{at}"] = listed[min(at, last)]
+            values[f"{kind}{at}"] = listed[min(at, len(listed) - 1)]
     return sizes[0], sizes[1], values
 
 
@@ -139,9 +143,11 @@ def obstacles(
     Each row has `lapsed`: 1 for a lease whose time is over and which nobody reclaimed yet; those come last and are
     not in the way. Otherwise closed and held ones come before waiters. At most IN_THE_WAY rows.
     """
-    names, leaves, values = _bound(footprint(resources))
+    above, leaves, values = _bound(footprint(resources))
+    if reader.one(_any(above, leaves), **values) is None:  # by far the most frequent answer, and the cheapest
+        return []
     return reader.all(
-        _obstacles(names, leaves),
+        _obstacles(above, leaves),
         now_us=reader.now_us,
         exclusive=1 if mode == "exclusive" else 0,
         rank_class=rank_class,
@@ -165,9 +171,9 @@ def obstacles_of(reader: Reader, row: Row) -> list[Row]:
 
 def position_of(reader: Reader, row: Row) -> int:
     """The place of the waiter of that row: 1 is next."""
-    names, leaves, values = _bound(footprint(load(row["resources"])))
+    above, leaves, values = _bound(footprint(load(row["resources"])))
     found = reader.one(
-        _ahead(names, leaves),
+        _ahead(above, leaves),
         now_us=reader.now_us,
         exclusive=1 if row["mode"] == "exclusive" else 0,
         rank_class=row["rank_class"],
@@ -181,5 +187,7 @@ def position_of(reader: Reader, row: Row) -> int:
 
 def waiters(reader: Reader, region: dict[str, int], rank_class: int, arrival: int) -> list[Row]:
     """The next waiters after that rank, dead ones too, whose resources conflict with the footprint `region`."""
-    names, leaves, values = _bound(region)
-    return reader.all(_waiters(names, leaves), rank_class=rank_class, arrival=arrival, **values)
+    above, leaves, values = _bound(region)
+    if reader.one(_any(above, leaves), **values) is None:
+        return []
+    return reader.all(_waiters(above, leaves), rank_class=rank_class, arrival=arrival, **values)

@@ -341,6 +341,50 @@ class LeaseStoreContract:
         assert store.poll("bo", ticket.id).state == "granted"
         assert store.events() == [("lease:reclaimed", lease.lock_id), ("lease:acquired", ticket.lock_id)]
 
+    def test_everybody_who_waited_for_what_is_free_gets_it_at_once(self, store: LeaseStore) -> None:
+        lease = held(store.acquire(ask("ana", "env:a", "env:b")))
+        waiting = [queued(store.acquire(wait("bo", f"env:{name}"))) for name in "ab"]
+        store.events()
+        store.release("ana", lease.lock_id, lease.token)
+        assert store.events()[1:] == [("lease:acquired", ticket.lock_id) for ticket in waiting]
+
+    def test_what_a_reclaimed_lease_had_besides_is_handed_out_too(self, store: LeaseStore) -> None:
+        wide = held(store.acquire(ask("ana", "env:a", "env:b", ttl_seconds=10)))
+        other = held(store.acquire(ask("ana", "env:c")))
+        first = queued(store.acquire(wait("bo", "env:a", "env:c")))
+        second = queued(store.acquire(wait("cai", "env:b")))
+        store.clock.advance(10)
+        store.events()
+        store.release("ana", other.lock_id, other.token)
+        assert store.events() == [
+            ("lease:released", other.lock_id),
+            ("lease:reclaimed", wide.lock_id),
+            ("lease:acquired", first.lock_id),
+            ("lease:acquired", second.lock_id),
+        ]
+
+    def test_asking_hands_out_to_the_others_too(self, store: LeaseStore) -> None:
+        wide = held(store.acquire(ask("ana", "env:a", "env:b", ttl_seconds=10)))
+        waiting = [queued(store.acquire(wait("bo", f"env:{name}"))) for name in "ab"]
+        store.clock.advance(10)
+        store.events()
+        store.poll("bo", waiting[1].id)
+        assert store.events() == [
+            ("lease:reclaimed", wide.lock_id),
+            ("lease:acquired", waiting[1].lock_id),
+            ("lease:acquired", waiting[0].lock_id),
+        ]
+
+    def test_a_place_found_dead_lets_the_next_go_on(self, store: LeaseStore) -> None:
+        held(store.acquire(ask("ana", "env:a", mode="shared", ttl_seconds=100)))
+        dead = queued(store.acquire(wait("bo", "env:a")))
+        store.clock.advance(20)
+        shared = queued(store.acquire(wait("cai", "env:a", mode="shared")))
+        store.clock.advance(10)
+        store.events()
+        assert store.poll("bo", dead.id).state == "expired"
+        assert store.events() == [("lease:cancelled", dead.lock_id), ("lease:acquired", shared.lock_id)]
+
     def test_a_cancelled_place_lets_the_next_go_on(self, store: LeaseStore) -> None:
         held(store.acquire(ask("ana", "env:a", mode="shared")))
         alone = queued(store.acquire(wait("bo", "env:a")))
@@ -401,11 +445,14 @@ class LeaseStoreContract:
 
     def test_leases_that_lived_when_a_stall_began_get_that_time(self, store: LeaseStore) -> None:
         short = held(store.acquire(ask("ana", "env:a", ttl_seconds=10)))
+        middle = held(store.acquire(ask("ana", "env:m", ttl_seconds=50)))
         long = held(store.acquire(ask("ana", "env:b", ttl_seconds=300)))
         dead = held(store.acquire(ask("ana", "env:c", ttl_seconds=1)))
         store.clock.advance(21)
         store.forgive(20 * SECOND)
         assert store.heartbeat("ana", short.lock_id, short.token).state == "held"
+        store.clock.advance(40)
+        assert store.heartbeat("ana", middle.lock_id, middle.token).state == "held"
         assert store.heartbeat("ana", long.lock_id, long.token).expires_at == store.clock.wall_us() + 300 * SECOND
         with pytest.raises(Conflict):
             store.heartbeat("ana", dead.lock_id, dead.token)

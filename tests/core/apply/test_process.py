@@ -269,9 +269,9 @@ async def test_nothing_runs_once_the_lease_is_over(python: Python, tmp_path: Pat
 
 async def test_stop_asks_first(python: Python, onlooker: object) -> None:
     code = """
-import signal, sys, time
+import os, signal, sys, time
 def leave(*_):
-    print('tidied', flush=True)
+    os.write(1, b'tidied\\n')  # print is not for signal handlers
     sys.exit(3)
 signal.signal(signal.SIGTERM, leave)
 print('ready', flush=True)
@@ -397,6 +397,16 @@ async def test_cancelling_kills_before_it_goes_on(python: Python, onlooker: obje
     identity = onlooker.identities[0]  # type: ignore[attr-defined]
     assert not alive(identity.pid)
     assert not alive(identity.keeper_pid)
+
+
+async def test_cancelling_kills_behind_a_stuck_keeper(python: Python, onlooker: object, alive: Alive) -> None:
+    running = asyncio.create_task(carry_out(python(ESCAPEES + "time.sleep(60)"), onlooker))
+    pids = [await onlooker.pid(name) for name in ("grandchild", "setsid", "daemon", "scrubbed")]  # type: ignore[attr-defined]
+    os.kill(onlooker.identities[0].keeper_pid, signal.SIGSTOP)  # type: ignore[attr-defined]
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert not [pid for pid in pids if alive(pid)]
 
 
 async def test_a_killed_keeper_is_not_the_end_of_the_watch(python: Python, onlooker: object, alive: Alive) -> None:
@@ -564,6 +574,7 @@ async def test_a_viewer_that_fails_changes_nothing_about_the_run(python: Python)
 
 
 async def test_a_machine_without_descriptors_is_a_refusal_and_loses_none(python: Python) -> None:
+    await carry_out(python("", stdin=b"x"))
     before = psutil.Process().num_fds()
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     codes: list[str] = []

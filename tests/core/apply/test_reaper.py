@@ -79,7 +79,7 @@ class DoomedHub:
         self.process = subprocess.Popen(
             [sys.executable, "-c", HUB, command],
             stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
             text=True,
         )
         said: dict[str, Any] = {}
