@@ -72,7 +72,7 @@ def list_leases(data: DataPath = None, as_json: AsJson = False) -> None:
     answer("\n".join(lines) or "nothing is held", found, as_json=as_json)
 
 
-@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@app.command()
 def run(
     resources: Resources,
     command: Annotated[list[str], typer.Argument(help="-- and the command to run while holding them.")],
@@ -80,16 +80,16 @@ def run(
     wait: Wait = 0.0,
     purpose: Purpose = None,
     data: DataPath = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Problems as JSON; the output is the command's.")] = False,
 ) -> None:
     """Hold resources around a command; the command gets the token as INTERLOCK_FENCE, and dies with the lease."""
     from config.cli.client import Client
     from config.cli.holding import hold_around
 
-    words = command[1:] if command[:1] == ["--"] else command
     chosen = settings(data=data)
     with Client(chosen) as client:
-        lease = take(client, resources, ttl=ttl, wait=wait, purpose=purpose or " ".join(words)[:200])
-        status = hold_around(words, lease, client=client, heart=lambda: Client(chosen), environ=chosen.environ)
+        lease = take(client, resources, ttl=ttl, wait=wait, purpose=purpose or " ".join(command)[:200])
+        status = hold_around(command, lease, client=client, heart=lambda: Client(chosen), environ=chosen.environ)
     raise typer.Exit(status)
 
 

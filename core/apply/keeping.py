@@ -56,7 +56,8 @@ class Keeper:
         """The socket is closed, and the keeper has killed its command and ended, unless it is stuck."""
         self._writer.close()
         until = time.monotonic() + LEAVE_SECONDS
-        while self._process.poll() is None and time.monotonic() < until:  # noqa: ASYNC110 - no event tells of a child's end on every loop
+        # Not every event loop has an event for the end of a child that it did not start itself.
+        while self._process.poll() is None and time.monotonic() < until:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
     async def say(self, message: Mapping[str, Any]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from core.audit.log import Committed, LogHead
@@ -20,6 +22,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _READERS = 3
+
+logger = logging.getLogger("interlock.writer")
 
 
 class Database:
@@ -60,14 +64,18 @@ class Database:
             return
         if self._loop is None:
             self._announce(committed, callbacks)
-        elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._announce, committed, callbacks)
+        else:
+            with suppress(RuntimeError):  # the loop has closed: nobody listens there any more
+                self._loop.call_soon_threadsafe(self._announce, committed, callbacks)
 
     def _announce(self, committed: list[Committed], callbacks: list[Callable[[], object]]) -> None:
-        if committed:
-            self.on_committed(committed)
-        for callback in callbacks:
-            callback()
+        """Everybody was told. What a listener makes of it is its own affair and never the writer's."""
+        told: list[Callable[[], object]] = [lambda: self.on_committed(committed)] if committed else []
+        for tell in told + callbacks:
+            try:
+                tell()
+            except Exception:
+                logger.exception("a listener to commits failed")
 
     def close(self) -> None:
         """Finish what is queued and close every connection."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from core.errors import Refusal
@@ -56,7 +57,7 @@ def answer_all(jobs: list[Job]) -> None:
         else:
             by_loop.setdefault(job.loop, []).append(job)
     for loop, mine in by_loop.items():
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop has closed: nobody waits there any more
             loop.call_soon_threadsafe(_answer, mine)
 
 

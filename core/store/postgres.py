@@ -18,7 +18,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
-from core.errors import StoreError
+from core.errors import StoreError, StoreLost
 from core.store.rows import Row
 from core.store.statement import Statement
 
@@ -27,6 +27,8 @@ _LOCK = (
     "count(pg_advisory_xact_lock(k)) AS locks FROM unnest(%(keys)s::bigint[]) AS k"
 )
 _NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now_us"
+LOOK_SECONDS = 30.0
+"""How long a batch whose COMMIT got no answer is looked for before the process gives up."""
 _KEEP_BATCHES_US = 3_600 * 1_000_000
 
 
@@ -97,17 +99,31 @@ class PostgresEngine:
         self._db.execute("DELETE FROM batch WHERE at < %(old)s", {"old": self._now_us - _KEEP_BATCHES_US})
         try:
             self._db.execute("COMMIT")
-        except psycopg.Error:
-            if not self._committed_after_all():
+        except psycopg.Error as error:
+            if not self._committed_after_all(error):
                 raise
 
-    def _committed_after_all(self) -> bool:
-        """Whether the batch whose COMMIT got no answer is there. Raises when the database cannot say."""
+    def _committed_after_all(self, error: psycopg.Error) -> bool:
+        """Whether the batch whose COMMIT got no answer is there. Raises StoreLost when nobody can say.
+
+        The lost transaction may still be ending on the server; it holds the log's lock until it has, so the look
+        waits for that lock first.
+        """
         if not self._db.closed and not self._db.broken:
             return False
-        self._db = self._connect()
-        row = self._db.execute("SELECT 1 AS found FROM batch WHERE id = %(id)s", {"id": self._batch}).fetchone()
-        return row is not None
+        deadline = time.monotonic() + LOOK_SECONDS
+        while True:
+            try:
+                self._db = self._connect()
+                with self._db.transaction():
+                    self._db.execute(f"SET LOCAL lock_timeout = '{int(LOOK_SECONDS)}s'")
+                    self.lock_log()
+                    row = self._db.execute("SELECT 1 AS found FROM batch WHERE id = %(id)s", {"id": self._batch})
+                    return row.fetchone() is not None
+            except (psycopg.Error, StoreError) as failure:
+                if time.monotonic() > deadline:
+                    raise StoreLost(f"COMMIT got no answer ({error}) and nobody can be asked: {failure}") from error
+                time.sleep(0.5)
 
     def rollback(self) -> None:
         if not self._db.closed and self.is_open():

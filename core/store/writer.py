@@ -60,7 +60,9 @@ class Writer:
         self._normal: deque[Job] = deque()
         self._stopping = False
         self._failed: BaseException | None = None
-        self._alive_at = time.monotonic()
+        self._alive_at = 0.0
+        self._stalled_us = 0
+        self._unanswered: deque[Job] = deque()
         self.on_stall: Callable[[Tx, int], object] | None = None
         """Called first in a batch, with the microseconds that the writer stood still (see core/leases)."""
         self.before_append: Callable[[Tx], object] | None = None
@@ -114,24 +116,32 @@ class Writer:
             return jobs
 
     def _work(self) -> None:
+        self._alive_at = time.monotonic()
         try:
             while (jobs := self._take()) is not None:
-                stalled_us = int((time.monotonic() - self._alive_at - 2 * _IDLE_SECONDS) * SECOND)
-                self._alive_at = time.monotonic()
                 if jobs:
-                    self._serve(jobs, max(0, stalled_us))
-                    self._alive_at = time.monotonic()
+                    self._serve(jobs)
+                else:
+                    self._note_stall()
                 self._engine.rest(idle=not self.queued)
         except BaseException as error:
             self._fail(error)
         finally:
             self._engine.close()
 
+    def _note_stall(self) -> None:
+        """Time in which nothing could be written, since this was last called, is owed to whoever had a deadline."""
+        now = time.monotonic()
+        stood_still = now - self._alive_at
+        self._alive_at = now
+        if stood_still > 2 * _IDLE_SECONDS:
+            self._stalled_us += int(stood_still * SECOND)
+
     def _fail(self, error: BaseException) -> None:
         logger.critical("the writer ended: %s", error)
         with self._wake:
             self._failed = error
-            left = [*self._urgent, *self._normal]
+            left = [*self._unanswered, *self._urgent, *self._normal]
             self._urgent.clear()
             self._normal.clear()
         for job in left:
@@ -139,35 +149,36 @@ class Writer:
         answer_all(left)
         self._on_lost(error)
 
-    def _serve(self, jobs: list[Job], stalled_us: int) -> None:
+    def _serve(self, jobs: list[Job]) -> None:
         """Answer every job, in as few transactions as the failure rules and the time bound allow."""
-        todo = deque(jobs)
+        self._unanswered = todo = deque(jobs)
         while todo:
-            batch = list(todo)
             try:
-                done = self._attempt(batch, stalled_us)
+                done = self._attempt(list(todo))
             except _Void as void:
-                logger.warning("a batch of %d was void (%s); running its functions one at a time", len(batch), void)
-                self._one_by_one(batch)
+                logger.warning("a batch of %d was void (%s); running its functions one at a time", len(todo), void)
+                self._one_by_one(todo)
                 return
-            stalled_us = 0
             for _ in range(done):
                 todo.popleft()
 
-    def _one_by_one(self, jobs: list[Job]) -> None:
-        for job in jobs:
+    def _one_by_one(self, todo: deque[Job]) -> None:
+        while todo:
             try:
-                self._attempt([job], 0)
+                self._attempt([todo[0]])
             except _Void as void:
-                job.error = _explain(void.__cause__)
-                answer_all([job])
+                todo[0].error = _explain(void.__cause__)
+                answer_all([todo[0]])
+            todo.popleft()
 
-    def _attempt(self, jobs: list[Job], stalled_us: int) -> int:
+    def _attempt(self, jobs: list[Job]) -> int:
         """Run jobs in one transaction until the time bound; commit; answer those. Raises _Void when all is gone."""
         engine = self._engine
         done: list[Job] = []
         try:
             tx = Tx(engine, engine.begin(sorted({lock for job in jobs for lock in job.locks})))
+            self._note_stall()
+            stalled_us = self._stalled_us
             if stalled_us and self.on_stall is not None:
                 self.on_stall(tx, stalled_us)
             deadline = time.perf_counter() + BATCH_SECONDS
@@ -181,11 +192,16 @@ class Writer:
             engine.lock_log()
             candidate = self._head.append(engine, tx.drafts, tx.now_us) if tx.drafts else None
             engine.commit()
-        except StoreLost:
+        except StoreLost as lost:
+            for job in done:
+                job.error = lost
+                self._unanswered.popleft()
+            answer_all(done)
             raise
         except Exception as error:
             engine.rollback()
             raise _Void(str(error)) from error
+        self._stalled_us -= stalled_us
         if candidate is not None:
             self._head.replace(candidate)
         answer_all(done)
@@ -254,11 +270,11 @@ class Writer:
 
 
 def _explain(error: BaseException | None) -> BaseException:
-    """The error that a caller gets for what was no refusal: a bug keeps its type, a database error becomes StoreError."""
+    """What a caller gets for what was no refusal: a bug keeps its type, a database error becomes StoreError."""
     if error is None:
         return StoreError("the database lost the transaction; nothing of this was done")
     if type(error).__module__.partition(".")[0] in ("sqlite3", "psycopg"):
-        if "full" in str(error).lower():
+        if "full" in str(error).lower() or type(error).__name__ == "DiskFull":
             return Unavailable("disk_full", "the hub's disk is full; nothing of this was done")
         if "readonly" in str(error).lower().replace("-", ""):
             return Unavailable("read_only", "the hub's database is read-only; nothing of this was done")
