@@ -13,7 +13,7 @@ import logging
 import random
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from hmac import digest as hmac_digest
 from typing import Any
@@ -144,10 +144,9 @@ class Delivery:
                     self._begin(copy)
             except Exception:
                 logger.exception("the outbox could not be read")
-            try:
-                await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):  # not wait_for, which can lose a cancellation before Python 3.12
+                async with asyncio.timeout(self._poll_seconds):
+                    await self._woken.wait()
 
     def _begin(self, copy: Copy) -> None:
         """Start an attempt unless its place or its channel is busy, or the channel is to be left alone."""
