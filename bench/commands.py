@@ -29,9 +29,7 @@ async def measure(callers: int, seconds: float, text: str = "whoami") -> dict[st
             until = time.perf_counter() + seconds
 
             async def caller() -> None:
-                inbound = Inbound(
-                    channel="bench", sender=Sender(principal="ana"), assurance=Assurance.CHAT, text=text
-                )
+                inbound = Inbound(channel="bench", sender=Sender(principal="ana"), assurance=Assurance.CHAT, text=text)
                 while (begun := time.perf_counter()) < until:
                     reply = await hub.handle(inbound)
                     assert reply.ok, reply.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import tempfile
 import time
 from pathlib import Path
@@ -83,7 +84,7 @@ async def handoffs(waiters: int, seconds: float) -> dict[str, float]:
             begun = time.perf_counter()
             await asyncio.gather(*(caller(number) for number in range(waiters)))
             took = time.perf_counter() - begun
-    overtakes = sum(later < earlier for earlier, later in zip(tokens, tokens[1:], strict=False))
+    overtakes = sum(later < earlier for earlier, later in itertools.pairwise(tokens))
     return {
         **_summary(latencies, took, count=sum(grants)),
         "overtakes": overtakes,

@@ -25,9 +25,7 @@ from core.store.statement import Statement
 from core.store.tx import Tx
 
 _RESOURCE = Statement(insert(schema.lease_resource), ("lease", "resource", "leaf"))
-_PRESS = Statement(
-    insert(schema.press), ("hash", "approval", "revision", "digest", "choice", "delivery", "expires_at")
-)
+_PRESS = Statement(insert(schema.press), ("hash", "approval", "revision", "digest", "choice", "delivery", "expires_at"))
 _numbers = itertools.count(1)
 
 
@@ -48,9 +46,7 @@ def transaction(tx: Tx, number: int, audited: bool) -> int:
             details={"state": "SUBMITTED", "policy": "prod"},
             private={"params": {"service": "web", "version": "1.2.3", "env": "prod"}},
         )
-        tx.record(
-            "command:received", actor="ana", subject=f"A{number}", channel="bench", details={"verb": "request"}
-        )
+        tx.record("command:received", actor="ana", subject=f"A{number}", channel="bench", details={"verb": "request"})
     return number
 
 

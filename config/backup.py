@@ -172,7 +172,7 @@ def _known_size(settings: Settings) -> Any:
         paths = [parse_anchor(text, root=world.root) for text in world.anchors]
         files += [path for path in paths if is_outside(path, settings.data)]
     except Refusal:
-        files.append(settings.default_anchor)
+        files += [settings.default_anchor] if settings.default_anchor is not None else []
     notes: list[str] = []
     for each in files:
         if each.is_file():

@@ -78,9 +78,10 @@ def read_config(settings: Settings, adapters: Iterable[str] | None = None) -> Lo
         )
     names = adapters if adapters is not None else [point.name for point in entry_points(group=ADAPTERS)]
     loaded = load(settings.config, settings.environ, frozenset(names))
-    if loaded.world.anchors:
+    anchor = settings.default_anchor
+    if loaded.world.anchors or anchor is None:
         return loaded
-    return replace(loaded, world=replace(loaded.world, anchors=(str(settings.default_anchor),)))
+    return replace(loaded, world=replace(loaded.world, anchors=(str(anchor),)))
 
 
 def open_database(

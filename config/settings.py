@@ -41,10 +41,15 @@ class Settings:
             return self.data / SOCKET
 
     @property
-    def default_anchor(self) -> Path:
-        """Where checkpoints also go when hub.yaml names no anchor: a file of the user, outside the data directory."""
-        home = self.environ.get("HOME") or str(Path.home())
-        state = Path(self.environ.get("XDG_STATE_HOME") or Path(home) / ".local" / "state")
+    def default_anchor(self) -> Path | None:
+        """Where checkpoints also go when hub.yaml names no anchor: a file in the user's state directory.
+
+        None for a user without a home.
+        """
+        home, given = self.environ.get("HOME"), self.environ.get("XDG_STATE_HOME")
+        if not home and not given:
+            return None
+        state = Path(given) if given else Path(str(home)) / ".local" / "state"
         name = hashlib.sha256(str(self.data.resolve()).encode()).hexdigest()[:16]
         return state / "interlock" / f"checkpoints-{name}.log"
 

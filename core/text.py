@@ -29,9 +29,9 @@ _BLANK = frozenset(
         0x2800,
         0x3164,
         0xFFA0,
+        *range(0xFE00, 0xFE10),
+        *range(0xE0100, 0xE01F0),
     ]
-    + list(range(0xFE00, 0xFE10))
-    + list(range(0xE0100, 0xE01F0))
 )
 """Drawn as nothing, though Unicode files them under letters, marks and symbols (fillers, variation selectors)."""
 

@@ -34,9 +34,12 @@ def moment(at: str) -> str:
 
 def setting(value: Any) -> str:
     """A parameter's value so that it cannot look like another one: plain where that is certain, else as JSON."""
-    if isinstance(value, str) and _PLAIN.fullmatch(value):
-        if _VERSION.fullmatch(value) or not _ANOTHER.fullmatch(value):
-            return value
+    if (
+        isinstance(value, str)
+        and _PLAIN.fullmatch(value)
+        and (_VERSION.fullmatch(value) or not _ANOTHER.fullmatch(value))
+    ):
+        return value
     return show(orjson.dumps(value).decode())
 
 

@@ -56,8 +56,10 @@ def postgres(binaries: Path) -> Iterator[str]:
     server: subprocess.Popen[bytes] | None = None
     try:
         subprocess.run(
-            [binaries / "initdb", "-D", f"{directory}/data", "-U", "hub", "--auth=trust", "-E", "UTF8"]
-            + ["--no-sync", "--no-instructions"],
+            [
+                *(binaries / "initdb", "-D", f"{directory}/data", "-U", "hub", "--auth=trust", "-E", "UTF8"),
+                *("--no-sync", "--no-instructions"),
+            ],
             env=env,
             cwd=directory,
             check=True,

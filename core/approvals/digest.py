@@ -35,8 +35,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dic
         if old == new:
             continue
         if isinstance(old, Mapping) and isinstance(new, Mapping):
-            for inner in differences(old, new):
-                found.append({**inner, "field": f"{field}.{inner['field']}"})
+            found.extend({**inner, "field": f"{field}.{inner['field']}"} for inner in differences(old, new))
         else:
             found.append({"field": field, "before": old, "after": new})
     return found

@@ -166,11 +166,32 @@ def revise(
     keep_revision(tx, approval, why)
     state = State.DRAFT if approval.state is State.DRAFT else State.SUBMITTED
     policy = proposal.policy
+    review_expires_at = tx.now_us + int(policy.review_seconds * SECOND) if state is State.SUBMITTED else None
     # The way back to SUBMITTED leads through DRAFT, in one step.
     change(
         tx,
         approval,
-        state=str(state), revision=approval.revision + 1, action=proposal.action.name, title=proposal.title, params=proposal.params, reason=reason, policy=policy.name, policy_json=policy.canonical, resources=list(proposal.resources), bound=None, digest=None, preview=None, validation=[], config_version=proposal.config_version, start=proposal.action.start, hold_us=int(proposal.action.hold_seconds * SECOND), apply_us=int(policy.apply_seconds * SECOND), submitted_at=tx.now_us if state is State.SUBMITTED else None, review_expires_at=tx.now_us + int(policy.review_seconds * SECOND) if state is State.SUBMITTED else None, apply_expires_at=None, hold_until=None,
+        state=str(state),
+        revision=approval.revision + 1,
+        action=proposal.action.name,
+        title=proposal.title,
+        params=proposal.params,
+        reason=reason,
+        policy=policy.name,
+        policy_json=policy.canonical,
+        resources=list(proposal.resources),
+        bound=None,
+        digest=None,
+        preview=None,
+        validation=[],
+        config_version=proposal.config_version,
+        start=proposal.action.start,
+        hold_us=int(proposal.action.hold_seconds * SECOND),
+        apply_us=int(policy.apply_seconds * SECOND),
+        submitted_at=tx.now_us if state is State.SUBMITTED else None,
+        review_expires_at=review_expires_at,
+        apply_expires_at=None,
+        hold_until=None,
     )
     end_for_approval(tx, approval.id)
     if proposal.secrets:

@@ -147,7 +147,7 @@ def _refuse_costly(tokens: Sequence[str]) -> None:
 def _refuse_weak(tokens: Sequence[str]) -> None:
     """Assurances are compared by strength, never as words (`chat` stands before `email` in the alphabet)."""
     for at, token in enumerate(tokens):
-        if token != "assurance" or (at and tokens[at - 1] == "."):
+        if token != "assurance" or (at and tokens[at - 1] == "."):  # noqa: S105 a word of an expression
             continue
         if (at and tokens[at - 1] in _ORDER) or (tokens[at + 1 : at + 2] and tokens[at + 1] in _ORDER):
             raise Invalid("bad_expression", 'compare strength with assurance.at_least("chat"), not with < or >')

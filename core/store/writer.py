@@ -190,13 +190,18 @@ class Writer:
                     break
             self._follow(tx)
             engine.lock_log()
+            self._check_open(None)  # outside a transaction the entries would commit one by one
             candidate = self._head.append(engine, tx.drafts, tx.now_us) if tx.drafts else None
+            self._check_open(None)
             engine.commit()
         except StoreLost as lost:
             for job in done:
                 job.error = lost
                 self._unanswered.popleft()
             answer_all(done)
+            raise
+        except _Void:
+            engine.rollback()
             raise
         except Exception as error:
             engine.rollback()

@@ -48,7 +48,9 @@ def test_a_line_is_one_json_object_with_time_level_and_name(lines: io.StringIO) 
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-@pytest.mark.parametrize("shape", ["{}", "GET /x?token={}&y=1", "Authorization: Bearer {}", "cookie: interlock_session={}"])
+@pytest.mark.parametrize(
+    "shape", ["{}", "GET /x?token={}&y=1", "Authorization: Bearer {}", "cookie: interlock_session={}"]
+)
 def test_keys_and_tokens_are_redacted_wherever_they_stand(lines: io.StringIO, secret: str, shape: str) -> None:
     structlog.get_logger("t").info(shape.format(secret), header={"x": shape.format(secret)})
     assert secret not in lines.getvalue()

@@ -203,7 +203,9 @@ async def test_nothing_acknowledged_is_lost_and_nothing_runs_twice_when_the_hub_
     assert witness.tokens == sorted(set(witness.tokens))
     verdict = process.command("audit", "verify")
     assert verdict.returncode == 0, verdict.stdout + verdict.stderr
-    print(json.dumps({"rounds": ROUNDS, "approvals": len(final), "effects": len(effects), "leases": len(witness.tokens)}))
+    print(
+        json.dumps({"rounds": ROUNDS, "approvals": len(final), "effects": len(effects), "leases": len(witness.tokens)})
+    )
 
 
 async def settled(url: str, key: str, approvals: set[str]) -> dict[str, dict[str, Any]]:

@@ -91,9 +91,9 @@ def test_revoking_a_key_ends_the_sessions_that_began_with_it(database: Database)
     prefix = keys.prefix_of(made(database)) or ""
     by_key, by_link = (
         database.write_now(
-            lambda tx, began=began: sessions.begin_browser(
-                tx, principal="ana", assurance=Assurance.CHAT, began=began
-            ).session.id
+            lambda tx, began=began: (
+                sessions.begin_browser(tx, principal="ana", assurance=Assurance.CHAT, began=began).session.id
+            )
         )
         for began in (f"key:{prefix}", "cli")
     )

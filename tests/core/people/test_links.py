@@ -19,9 +19,7 @@ def made(database: Database, *, by: str = "operator", told: list[str] | None = N
             told.append(text)
 
     return database.write_now(
-        lambda tx: links.create(
-            tx, by=by, principal=ANA, assurance=Assurance.SIGNED_IN, began="cli", tell=tell
-        )
+        lambda tx: links.create(tx, by=by, principal=ANA, assurance=Assurance.SIGNED_IN, began="cli", tell=tell)
     )
 
 

@@ -38,11 +38,7 @@ def is_live(database: Database, begun: Begun) -> bool:
 
 
 def ended(database: Database) -> list[str]:
-    return [
-        str(entry.details["why"])
-        for entry in database.read_now(read_after, 0)
-        if entry.event == "session:ended"
-    ]
+    return [str(entry.details["why"]) for entry in database.read_now(read_after, 0) if entry.event == "session:ended"]
 
 
 def test_a_session_is_found_by_its_cookie_with_the_strength_that_it_began_with(any_database: Database) -> None:
@@ -57,9 +53,7 @@ def test_a_refresh_token_is_no_cookie(database: Database) -> None:
     assert database.read_now(sessions.find_by_secret, tokens(database).secret) is None
 
 
-def test_an_unused_session_ends_after_a_day_and_a_used_one_after_a_week(
-    database: Database, clock: ManualClock
-) -> None:
+def test_an_unused_session_ends_after_a_day_and_a_used_one_after_a_week(database: Database, clock: ManualClock) -> None:
     idle, used = browser(database), browser(database)
     for _ in range(6):
         clock.advance(DAY - 1)

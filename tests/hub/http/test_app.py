@@ -123,7 +123,9 @@ async def _as_operator(house: House, method: str, path: str) -> int:
 async def test_every_refusal_of_a_known_caller_is_in_the_log(house: House) -> None:
     await house.ask("bot", "POST", "/v1/approvals/A1/approve", {})
     await house.ask("cai", "GET", "/v1/keys")
-    refused = [(each["actor"], each["details"]["verb"]) for each in await house.events() if each["event"] == "command:refused"]
+    refused = [
+        (each["actor"], each["details"]["verb"]) for each in await house.events() if each["event"] == "command:refused"
+    ]
     assert refused == [("bot", "POST /v1/approvals/{id}/approve"), ("cai", "GET /v1/keys")]
 
 
@@ -150,9 +152,7 @@ async def test_a_route_without_a_permission_keeps_the_hub_from_starting(
         build_app(house.hub)
 
 
-async def test_a_channel_cannot_take_over_an_address_of_the_hub(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_channel_cannot_take_over_an_address_of_the_hub(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     async def mine(request: Request) -> Response:
         return PlainTextResponse("mine")
 
@@ -165,9 +165,7 @@ async def test_a_channel_cannot_take_over_an_address_of_the_hub(
         build_app(house.hub)
 
 
-async def test_a_bug_is_answered_with_an_id_and_without_a_trace(
-    house: House, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_bug_is_answered_with_an_id_and_without_a_trace(house: House, caplog: pytest.LogCaptureFixture) -> None:
     async def broken(request: Request, ask: object) -> Response:
         raise RuntimeError("the secret plan")
 
