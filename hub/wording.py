@@ -133,7 +133,7 @@ def _approvers(approval: Mapping[str, Any]) -> str:
 def _last(approval: Mapping[str, Any], verdict: str) -> str:
     said = [each for each in approval.get("decisions") or () if each["verdict"] == verdict]
     if not said:
-        return f" ({show(str(approval['closed_why']))})" if approval.get("why") else ""
+        return f" ({show(str(approval['why']))})" if approval.get("why") else ""
     why = f": {show(said[-1]['comment'])}" if said[-1].get("comment") else ""
     return f" by {name_of(said[-1]['by'])} in {show(said[-1]['channel'])}{why}"
 

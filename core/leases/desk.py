@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from core.leases.operations import Entry, Event, State
 from core.leases.resource import overlap
-from core.leases.token import next_token
+from core.leases.terms import next_token
 
 
 def _clash(one: Entry, other: Entry) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from core.clock import SECOND
+from core.clock import SECOND, to_us
 from core.errors import Invalid
 
 LEASE_LOCKS = ("lease:0",)
@@ -28,6 +29,9 @@ MAX_BATCH = 200
 """How many leases one batch heartbeat renews."""
 IN_THE_WAY = 50
 """How many of those in the way one look fetches, and how many lapsed ones one grant reclaims."""
+
+BELIEVABLE_US = to_us(datetime(2046, 11, 21, tzinfo=UTC))
+"""Twenty years after this version was built: a clock beyond it is broken and not used for tokens."""
 
 RUN = 0
 """The class of runs of approved requests: before every plain lease."""
@@ -58,3 +62,8 @@ def class_of(priority: int) -> int:
 def place_us(ttl_us: int) -> int:
     """How long a waiter keeps its place unasked, in microseconds."""
     return max(ttl_us, PLACE_US)
+
+
+def next_token(last: int, now_us: int) -> int:
+    """The token after `last`: the store's time where that is higher and believable, otherwise one more."""
+    return max(last + 1, now_us) if now_us < BELIEVABLE_US else last + 1

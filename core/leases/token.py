@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, case, insert, update
 
-from core.clock import to_us
+from core.leases.terms import BELIEVABLE_US
 from core.store import schema
 from core.store.statement import Statement
 from core.store.tx import Tx
 
 SHARD = 0
-BELIEVABLE_US = to_us(datetime(2046, 11, 21, tzinfo=UTC))
-"""Twenty years after this version was built: a clock beyond it is broken and not used for tokens."""
 
 logger = logging.getLogger("interlock.leases")
 
@@ -51,11 +48,6 @@ class Turn(NamedTuple):
 
     token: int
     arrival: int
-
-
-def next_token(last: int, now_us: int) -> int:
-    """The token after `last`: the store's time where that is higher and believable, otherwise one more."""
-    return max(last + 1, now_us) if now_us < BELIEVABLE_US else last + 1
 
 
 def take_token(tx: Tx) -> Turn:

@@ -30,6 +30,7 @@ _NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now_
 LOOK_SECONDS = 30.0
 """How long a batch whose COMMIT got no answer is looked for before the process gives up."""
 _KEEP_BATCHES_US = 3_600 * 1_000_000
+_SWEEP_US = 60 * 1_000_000
 
 
 def _lock_key(name: str) -> int:
@@ -44,6 +45,7 @@ class PostgresEngine:
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn.replace("postgresql+psycopg://", "postgresql://", 1)
         self._batch = ""
+        self._swept_us = 0
         self._now_us = time.time_ns() // 1000
         self._read_at = time.monotonic()
         self._db = self._connect()
@@ -96,7 +98,9 @@ class PostgresEngine:
 
     def commit(self) -> None:
         self._db.execute("INSERT INTO batch (id, at) VALUES (%(id)s, %(at)s)", {"id": self._batch, "at": self._now_us})
-        self._db.execute("DELETE FROM batch WHERE at < %(old)s", {"old": self._now_us - _KEEP_BATCHES_US})
+        if self._now_us > self._swept_us + _SWEEP_US:
+            self._swept_us = self._now_us
+            self._db.execute("DELETE FROM batch WHERE at < %(old)s", {"old": self._now_us - _KEEP_BATCHES_US})
         try:
             self._db.execute("COMMIT")
         except psycopg.Error as error:

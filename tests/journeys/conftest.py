@@ -36,6 +36,15 @@ def start_hub(tmp_path: Path) -> Iterator[StartHub]:
         shutil.rmtree(hub.root, ignore_errors=True)
 
 
+@pytest.fixture(scope="module")
+def standing_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+    """One such hub for all tests of a file that neither stop it nor change its configuration."""
+    hub = HubProcess(tmp_path_factory.mktemp("standing"), PEOPLE + ACTIONS)
+    hub.start()
+    yield hub
+    hub.close()
+
+
 @pytest.fixture
 def hub(start_hub: StartHub) -> HubProcess:
     """A hub with ana (admin), bo and cai in `team`, the agent deploy-bot and the service ci."""

@@ -10,7 +10,7 @@ const WORDS = {
   "approval:reopened": ["ask", "$ is under review again: the world moved"],
   "approval:revised": ["ask", "changed", "$"],
   "approval:commented": ["", "commented on", "$"],
-  "approval:decided": ["good", "decided on", "$"],
+  "approval:decided": ["good", "approved", "$"],
   "approval:approved": ["good", "$ is approved, and has not run yet"],
   "approval:rejected": ["bad", "rejected", "$"],
   "approval:withdrawn": ["", "took back", "$"],
@@ -53,14 +53,12 @@ export class Activity {
 
   put(news) {
     const known = WORDS[news.event];
-    if (!known) return;
-    const [kind, ...words] = known;
-    const verdict = news.event === "approval:decided" ? { approve: "approved", reject: "rejected", "request-changes": "sent back" }[news.details.verdict] : null;
-    const told = verdict ? [verdict, "$"] : words;
+    if (!known || (news.event === "approval:decided" && news.details.verdict !== "approve")) return;
+    const [kind, ...told] = known;
     const byActor = told.length > 1 || !told[0].includes("$");
     const line = el(
       "li",
-      { class: verdict && verdict !== "approved" ? "bad" : kind, title: `${news.event}, entry ${news.seq}` },
+      { class: kind, title: `${news.event}, entry ${news.seq}` },
       byActor && news.actor && news.actor !== "hub" ? el("b", {}, `${news.actor} `) : null,
       ...sentence(told.join(" "), news),
       news.details?.comment ? `: ${news.details.comment}` : "",

@@ -22,7 +22,11 @@ export function whyNot(approval, me) {
 export function waitsFor(approval, me) {
   if (approval.state === "APPROVED") return approval.start === "manual" && approval.requester.id === me.id;
   if (approval.state !== "REVIEWING" || whyNot(approval, me)) return false;
-  return !(approval.decisions ?? []).some((each) => each.by.id === me.id && !each.on_behalf_of);
+  return !mineOf(approval, me);
+}
+
+function mineOf(approval, me) {
+  return (approval.decisions ?? []).find((each) => each.by.id === me.id && !each.on_behalf_of)?.verdict;
 }
 
 export function draw(card, approval, me, onPress) {
@@ -148,8 +152,10 @@ function decisions(approval) {
 
 function actions(card, approval, me, onPress) {
   if (!card.buttons.length) return null;
-  const why = card.state === "REVIEWING" ? whyNot(approval, me) : null;
-  const shown = card.buttons.filter((button) => button.token && !(why && DECISIONS.has(button.choice)));
+  const mine = mineOf(approval, me);
+  const why = card.state !== "REVIEWING" ? null : mine ? `You ${SAID[mine]} it.` : whyNot(approval, me);
+  const useless = (choice) => (mine ? choice === mine : why && DECISIONS.has(choice));
+  const shown = card.buttons.filter((button) => button.token && !useless(button.choice));
   return el(
     "div",
     { class: "actions" },

@@ -13,8 +13,7 @@ from core.leases.acquiring import acquire
 from core.leases.ending import release
 from core.leases.lease import Lease
 from core.leases.request import Acquire
-from core.leases.terms import LEASE_LOCKS
-from core.leases.token import BELIEVABLE_US, next_token
+from core.leases.terms import BELIEVABLE_US, LEASE_LOCKS, next_token
 from core.store.database import Database
 from core.store.sqlite import SqliteEngine
 
