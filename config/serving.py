@@ -31,6 +31,7 @@ from hub.logs import Redactor, configure
 logger = logging.getLogger("interlock")
 
 _LAST_WORDS_SECONDS = 3.0
+_SAME_SIGNAL_SECONDS = 0.5
 
 
 def serve(settings: Settings, *, began: float, greet_sample: bool = False) -> bool:
@@ -40,6 +41,7 @@ def serve(settings: Settings, *, began: float, greet_sample: bool = False) -> bo
     """
     redactor = Redactor()
     configure(redactor, level=logging.INFO if not sys.stderr.isatty() else logging.WARNING)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     with hold(settings.data):
         process = _Process(settings, redactor, began=began, greet_sample=greet_sample)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -66,6 +68,7 @@ class _Process:
         self._stop = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._told_at = 0.0
         self.lost: BaseException | None = None
 
     async def run(self) -> None:
@@ -101,10 +104,14 @@ class _Process:
         loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self._reload(hub)))
 
     def _end(self) -> None:
+        now = time.monotonic()
+        if self._stop.is_set() and now - self._told_at < _SAME_SIGNAL_SECONDS:
+            return  # a terminal and a wrapper such as make both pass one Ctrl-C on
         if self._stop.is_set():
             logger.warning("told to stop twice: ending at once; what runs is recovered at the next start")
             logging.shutdown()
             os._exit(130)
+        self._told_at = now
         self._stop.set()
 
     async def _reload(self, hub: Hub) -> None:

@@ -69,7 +69,7 @@ def postgres(binaries: Path) -> Iterator[str]:
         settings = ["listen_addresses=", "fsync=off", "synchronous_commit=off", "full_page_writes=off"]
         with open(f"{directory}/server.log", "wb") as log:
             server = subprocess.Popen(
-                [binaries / "postgres", "-D", f"{directory}/data", "-k", directory]
+                [str(binaries / "postgres"), "-D", f"{directory}/data", "-k", directory]
                 + [part for setting in settings for part in ("-c", setting)],
                 env=env,
                 cwd=directory,

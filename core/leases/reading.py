@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import BigInteger, Integer, and_, bindparam, or_, select
 
 from core.clock import rfc3339
 from core.ids import show
@@ -17,23 +17,31 @@ from core.store.rows import Reader
 from core.store.statement import Statement
 
 _T = schema.lease
+_in_time = _T.c.expires_at > bindparam("now_us", type_=BigInteger())
 _LIVE = Statement(
-    select(_T).where(or_(_T.c.state == "held", _T.c.state == "closed")).order_by(_T.c.id).limit(bindparam("most"))
+    select(_T)
+    .where(or_(and_(_T.c.state == "held", _in_time), _T.c.state == "closed"))
+    .order_by(_T.c.id)
+    .limit(bindparam("most", type_=Integer()))
 )
 _WAITING = Statement(
-    select(_T).where(_T.c.state == "waiting").order_by(_T.c.rank_class, _T.c.arrival).limit(bindparam("most"))
+    select(_T)
+    .where(_T.c.state == "waiting", _in_time)
+    .order_by(_T.c.rank_class, _T.c.arrival)
+    .limit(bindparam("most", type_=Integer()))
 )
 _OF_APPROVAL = Statement(select(_T).where(_T.c.approval == bindparam("approval"), _T.c.state == "waiting"))
 
 
 def live(reader: Reader, most: int = 500) -> list[Lease]:
-    """Every lease that is held or closed, oldest first."""
-    return [lease_of(row) for row in reader.all(_LIVE, most=most)]
+    """Every lease that is in force or closed, oldest first."""
+    return [lease_of(row) for row in reader.all(_LIVE, most=most, now_us=reader.now_us)]
 
 
 def queue(reader: Reader, most: int = 500) -> list[Ticket]:
-    """Everybody who waits, best rank first, with their position."""
-    return [ticket_of(row, position_of(reader, row)) for row in reader.all(_WAITING, most=most)]
+    """Everybody who waits and keeps asking, best rank first, with their position."""
+    rows = reader.all(_WAITING, most=most, now_us=reader.now_us)
+    return [ticket_of(row, position_of(reader, row)) for row in rows]
 
 
 def holder_json(holder: Holder) -> dict[str, Any]:
@@ -52,7 +60,8 @@ def waiting_for(reader: Reader, approval: int) -> list[dict[str, Any]]:
     """What an approved request waits for: `[{resource, position, held_by}]`, resource by resource."""
     found: list[dict[str, Any]] = []
     for row in reader.all(_OF_APPROVAL, approval=approval):
-        holders = [holder_of(each) for each in obstacles_of(reader, row) if each["state"] in ("held", "closed")]
+        way = [each for each in obstacles_of(reader, row) if each["state"] != "waiting" and not each["lapsed"]]
+        holders = [holder_of(each) for each in way]
         position = position_of(reader, row)
         for resource in load(row["resources"]):
             mine = [each for each in holders if any(conflict(resource, theirs) for theirs in each.resources)]

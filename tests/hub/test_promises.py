@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from config.hub import build
@@ -16,8 +18,10 @@ from config.settings import read
 from core.approvals.view import view
 from core.audit.stored import verify_stored
 from core.leases.reading import live
+from core.people import keys, links
 from core.people.assurance import Assurance
 from hub.contracts import Command, Inbound, Reply, Sender
+from hub.http.app import build_app
 from hub.hub import Hub
 
 pytestmark = pytest.mark.anyio
@@ -311,6 +315,37 @@ async def test_p9_an_unknown_sender_is_refused_and_only_counted(bench: Bench) ->
     )
     assert reply.code == "unknown_sender"
     assert bench.hub.db.log.size == before
+
+
+async def test_p10_a_get_of_every_address_decides_nothing(bench: Bench) -> None:
+    seen = await bench.asked()
+    bo = bench.hub.world.people.find("bo")
+    assert bo is not None
+    key = await bench.hub.db.write(lambda tx: keys.create(tx, by="operator", principal=bo))
+    link = await bench.hub.db.write(
+        lambda tx: links.create(tx, by="operator", principal=bo, assurance=Assurance.SIGNED_IN, began="cli")
+    )
+    card = (await bench.say("bo", f"show {seen['id']}")).card
+    assert card is not None
+    transport = httpx.ASGITransport(app=build_app(bench.hub))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+        document = (await client.get("/openapi.json", headers={"Authorization": f"Bearer {key}"})).json()
+        paths = [path for path, operations in document["paths"].items() if "get" in operations and "tail" not in path]
+        assert len(paths) > 15, paths
+        fill = {"approval": seen["id"], "id": seen["id"], "token": link, "seq": "1", "ticket": "T1", "name": "x"}
+        urls = [re.sub(r"{(\w+)}", lambda found: fill.get(found[1], seen["id"]), path) for path in paths]
+        urls = [url.replace("/wait", "/wait?timeout=0") for url in urls]
+        urls += [f"/approvals/{seen['id']}?choice={each.choice}&token={each.token}" for each in card.buttons]
+        urls += [f"/login/{link}", f"/a/{card.buttons[0].token}", f"/v1/approvals/{seen['id']}/approve"]
+        before = await bench.look(seen["id"])
+        for url in urls:
+            for headers in ({}, {"Authorization": f"Bearer {key}"}):
+                answer = await client.get(url, headers=headers)
+                assert answer.status_code < 500 or url == "/readyz", (url, answer.text)
+        assert await bench.look(seen["id"]) == before
+        assert not await bench.events("approval:decided", "login:used", "approval:approved")
+        signed_in = await client.post(f"/login/{link}", headers={"Origin": "http://127.0.0.1:8000"})
+        assert signed_in.status_code < 400, signed_in.text
 
 
 async def test_p11_a_deadline_that_passed_refuses_even_before_its_timer(tmp_path: Path) -> None:

@@ -148,6 +148,19 @@ def test_a_signal_to_the_keeper_does_not_leave_the_command_alone(hub: Hub, numbe
     assert (ended["reason"], ended["code"]) == (None, 3)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="open files are read from /proc")
+def test_the_keeper_holds_none_of_the_commands_streams(hub: Hub) -> None:
+    """Else a reader of the output would wait for the keeper, and a writer of stdin would never learn that nobody reads."""
+    hub.plan("import time; time.sleep(60)")
+    hub.go()
+    assert hub.hear() == {"running": True}
+    assert {os.readlink(f"/proc/{hub.process.pid}/fd/{stream}") for stream in (0, 1, 2)} == {os.devnull}
+    assert hub.process.stdout is not None
+    command_end = os.fstat(hub.process.stdout.fileno()).st_ino
+    held = {os.stat(f"/proc/{hub.process.pid}/fd/{fd}").st_ino for fd in os.listdir(f"/proc/{hub.process.pid}/fd")}
+    assert command_end not in held
+
+
 def test_the_keeper_knows_nothing_of_interlock() -> None:
     """It runs with `-I -S`, where nothing but the standard library can be imported."""
     source = Path(keeper.__file__).read_text()

@@ -179,11 +179,11 @@ async def test_a_bug_is_answered_with_an_id_and_without_a_trace(house: House, ca
     assert "the secret plan" in caplog.text
 
 
-def test_permissions_are_written_as_the_document_shows_them() -> None:
+async def test_permissions_are_written_as_the_document_shows_them() -> None:
     assert [str(each) for each in (OPEN, right("keys"), verb("approve"))] == ["open", "right:keys", "verb:approve"]
 
 
-def test_a_verb_that_the_hub_lacks_is_refused_to_everybody(house: House) -> None:
+async def test_a_verb_that_the_hub_lacks_is_refused_to_everybody(house: House) -> None:
     from hub.http.auth import call_of
 
     caller = caller_for(OPERATOR, assurance=Assurance.CHAT, proof="socket:1:1")
@@ -191,7 +191,7 @@ def test_a_verb_that_the_hub_lacks_is_refused_to_everybody(house: House) -> None
         Permission(kind="verb", name="fly").demand(call_of(caller, "cli", house.hub), house.hub.registry)
 
 
-def test_stating_a_permission_leaves_the_endpoint_as_it_is() -> None:
+async def test_stating_a_permission_leaves_the_endpoint_as_it_is() -> None:
     async def endpoint() -> None: ...
 
     assert needs(OPEN)(endpoint) is endpoint
