@@ -23,6 +23,8 @@ PATTERNS = {
     "a JSON web token": r"\beyJ[A-Za-z0-9_-]{15,}\.eyJ[A-Za-z0-9_-]{15,}\.[A-Za-z0-9_-]{20,}",
     "a password in an address": r"\b[a-z][a-z0-9+]*://[^\s/:@{}$<>'\"]+:[^\s/@{}$<>'\"]{6,}@",
 }
+FAKED_IN_TESTS = "a webhook secret"
+"""Tests sign with secrets of their own; of the other kinds not even a fake may stand in a test unmarked."""
 NEVER = re.compile(r"(^|/)(\.env|.*\.key|.*\.pem|id_(rsa|ed25519))$")
 """Files of these names are secrets whatever they hold."""
 
@@ -35,7 +37,11 @@ def findings(path: Path, text: str) -> list[str]:
     for number, line in enumerate(text.splitlines(), 1):
         if ALLOWED in line:
             continue
-        found += [f"{path}:{number}: {what}" for what, pattern in PATTERNS.items() if re.search(pattern, line)]
+        for what, pattern in PATTERNS.items():
+            if what == FAKED_IN_TESTS and path.parts[0] == "tests":
+                continue
+            if re.search(pattern, line):
+                found.append(f"{path}:{number}: {what}")
     return found
 
 

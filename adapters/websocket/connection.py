@@ -154,8 +154,9 @@ class Connection:
             if message["type"] == "websocket.disconnect":
                 return
             if not self._hub.valid(self.caller):
-                self._put(render.error_frame("signed_out", "you are no longer signed in"))
-                self.end(_POLICY, "signed out")
+                told = render.error_frame("signed_out", "you are no longer signed in")
+                self._put(told, lambda: self.end(_POLICY, "signed out"))
+                await asyncio.shield(self._end)
                 return
             text = message.get("text")
             if text is None:

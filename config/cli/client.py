@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -65,6 +66,8 @@ class Client:
 
     def _ask(self, method: str, path: str, **how: Any) -> Any:
         extra = float(how.get("params", {}).get("timeout", 0) or how.get("params", {}).get("wait", 0) or 0)
+        if not self.where.startswith("http") and not Path(self.where).exists():
+            raise Failure("unreachable", self._nobody(FileNotFoundError()), Exit.UNREACHABLE)
         try:
             response = self._http.request(method, path, timeout=TIMEOUT_SECONDS + extra, **how)
         except (httpx.TransportError, httpx.InvalidURL) as error:

@@ -10,7 +10,7 @@ from core.approvals import secret
 from core.approvals.approval import Approval, change, create
 from core.approvals.closing import close
 from core.approvals.proposal import Proposal
-from core.approvals.states import OPEN, State
+from core.approvals.states import OPEN, State, demand
 from core.clock import SECOND
 from core.errors import Conflict, Forbidden, TooFast
 from core.ids import show
@@ -127,12 +127,23 @@ def _count(tx: Tx, statement: Statement, **values: Any) -> int:
 
 
 def submit(tx: Tx, approval: Approval, *, by: Principal, channel: str, review_seconds: float) -> None:
-    """A draft is handed in. Raises Forbidden `not_yours` for anybody but the requester."""
+    """A draft is handed in; one that had been handed in before is a new revision, so that no earlier decision counts.
+
+    Raises Forbidden `not_yours` for anybody but the requester, Conflict `wrong_state`.
+    """
     demand_own(approval, by)
+    demand(approval.state, State.SUBMITTED)
+    revision = approval.revision
+    if approval.submitted_at is not None:
+        keep_revision(tx, approval, "handed in again")
+        revision += 1
     change(
         tx,
         approval,
         to=State.SUBMITTED,
+        revision=revision,
+        digest=None,
+        bound=None,
         submitted_at=tx.now_us,
         review_expires_at=tx.now_us + int(review_seconds * SECOND),
         validation=[],
@@ -142,7 +153,7 @@ def submit(tx: Tx, approval: Approval, *, by: Principal, channel: str, review_se
         actor=by.id,
         subject=approval.name,
         channel=channel,
-        details={"state": "SUBMITTED", "revision": approval.revision},
+        details={"state": "SUBMITTED", "revision": revision},
     )
 
 

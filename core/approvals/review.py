@@ -13,6 +13,7 @@ from core.approvals.digest import digest as digest_of
 from core.approvals.request import keep_revision
 from core.approvals.states import State
 from core.clock import SECOND
+from core.errors import Conflict
 from core.people.directory import HUB
 from core.policy.policy import Policy
 from core.store.tx import Tx
@@ -32,7 +33,12 @@ class Checked:
 
 
 def enter_review(tx: Tx, approval: Approval, checked: Checked, policy: Policy) -> State:
-    """SUBMITTED becomes REVIEWING with a digest, APPROVED under `allow: true`, or DRAFT with the reasons."""
+    """SUBMITTED becomes REVIEWING with a digest, APPROVED under `allow: true`, or DRAFT with the reasons.
+
+    Raises Conflict `wrong_state`, `expired`.
+    """
+    if approval.state is not State.SUBMITTED:
+        raise Conflict("wrong_state", f"{approval.name} is {approval.state}; only what was handed in is checked")
     if checked.problems:
         change(
             tx,

@@ -12,7 +12,7 @@ from core.leases.handing import hand_out
 from core.leases.lease import Holder, Lease, Ticket, holder_of, lease_of, ticket_of
 from core.leases.looking import NEWEST, obstacles, position_of
 from core.leases.request import Acquire
-from core.leases.terms import LIMITS, RUN, LeaseLimits, place_us
+from core.leases.terms import IN_THE_WAY, LIMITS, RUN, LeaseLimits, place_us
 from core.leases.token import take_arrival
 from core.leases.vacating import note, reclaim, vacate
 from core.store import schema
@@ -53,21 +53,33 @@ def acquire(tx: Tx, request: Acquire, limits: LeaseLimits = LIMITS) -> Lease | T
         if row is not None:
             return _repeated(tx, request, row)
     _check_leases(tx, request, limits)
-    way = obstacles(tx, resources=request.resources, mode=request.mode, rank_class=request.rank_class, arrival=NEWEST)
+    way = _way(tx, request, most=1)
     if not way:
         return grant_new(tx, request)
     if way[0]["lapsed"]:
         freed: list[str] = []
-        for row in way:
+        for row in _way(tx, request):
             reclaim(tx, row)
             freed += load(row["resources"])
         lease = grant_new(tx, request)
         hand_out(tx, freed)
         return lease
     if request.wait_us == 0:
-        raise _held(request, [holder_of(row) for row in way if row["state"] != "waiting" and not row["lapsed"]])
+        held = [row for row in _way(tx, request) if row["state"] != "waiting" and not row["lapsed"]]
+        raise _held(request, [holder_of(row) for row in held])
     _check_tickets(tx, request, limits)
     return _enqueue(tx, request)
+
+
+def _way(tx: Tx, request: Acquire, most: int = IN_THE_WAY) -> list[Row]:
+    return obstacles(
+        tx,
+        resources=request.resources,
+        mode=request.mode,
+        rank_class=request.rank_class,
+        arrival=NEWEST,
+        most=most,
+    )
 
 
 def _repeated(tx: Tx, request: Acquire, row: Row) -> Lease | Ticket:

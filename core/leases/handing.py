@@ -7,7 +7,7 @@ nobody holds while it waits. A dead waiter that would be next is removed, and wh
 from __future__ import annotations
 
 from core.leases.granting import grant_waiter
-from core.leases.looking import obstacles_of, waiters
+from core.leases.looking import lapsed_for, waiters
 from core.leases.resource import footprint, overlap
 from core.leases.vacating import expire, reclaim
 from core.store.encoding import load
@@ -24,10 +24,10 @@ def hand_out(tx: Tx, resources: list[str]) -> None:
 
 def hand_to(tx: Tx, waiter: Row) -> Row | None:
     """The live waiter is held if nobody is in its way, and the others got their turn; None when somebody is."""
-    way = obstacles_of(tx, waiter)
-    if way and not way[0]["lapsed"]:
+    lapsed = lapsed_for(tx, waiter)
+    if lapsed is None:
         return None
-    freed = _reclaim_all(tx, way)
+    freed = _reclaim_all(tx, lapsed)
     granted = grant_waiter(tx, waiter)
     if freed:
         hand_out(tx, freed)
@@ -54,18 +54,16 @@ def _walk(tx: Tx, region: dict[str, int]) -> dict[str, int]:
             wanted: list[str] = load(row["resources"])
             alone = row["mode"] == "exclusive"
             alive = row["expires_at"] > tx.now_us
-            blocked = any((alone or other_alone) and overlap(wanted, other) for other, other_alone in ahead)
-            if not blocked:
-                way = obstacles_of(tx, row)
-                blocked = bool(way) and not way[0]["lapsed"]
-                if not blocked and not alive:
-                    expire(tx, row)
-                    return footprint(wanted)
-                if not blocked:
-                    freed = _reclaim_all(tx, way)
-                    grant_waiter(tx, row)
-                    if freed:
-                        return footprint(freed)
+            waits = any((alone or other_alone) and overlap(wanted, other) for other, other_alone in ahead)
+            lapsed = None if waits else lapsed_for(tx, row)
+            if lapsed is not None and not alive:
+                expire(tx, row)
+                return footprint(wanted)
+            if lapsed is not None:
+                freed = _reclaim_all(tx, lapsed)
+                grant_waiter(tx, row)
+                if freed:
+                    return footprint(freed)
             if alive:
                 ahead.append((wanted, alone))
                 if alone and _covers(wanted, leaves):

@@ -32,7 +32,7 @@ NEWEST = (1 << 62) - 1
 
 _lease = schema.lease
 _names = schema.lease_resource
-_WAITERS = 16
+_WAITERS = 4
 
 
 def _int(name: str) -> Any:
@@ -90,7 +90,7 @@ def _obstacles(above: int, leaves: int) -> Statement:
         _conflicting(select(_lease, lapsed.label("lapsed")), above, leaves)
         .where(or_(_lease.c.state != "waiting", _better()))
         .order_by(lapsed, _lease.c.state, _lease.c.rank_class, _lease.c.arrival)
-        .limit(IN_THE_WAY)
+        .limit(bindparam("most", type_=Integer()))
     )
 
 
@@ -136,12 +136,19 @@ def _bound(region: dict[str, int]) -> tuple[int, int, dict[str, Any]]:
 
 
 def obstacles(
-    reader: Reader, *, resources: Iterable[str], mode: str, rank_class: int, arrival: int, but: int = 0
+    reader: Reader,
+    *,
+    resources: Iterable[str],
+    mode: str,
+    rank_class: int,
+    arrival: int,
+    but: int = 0,
+    most: int = IN_THE_WAY,
 ) -> list[Row]:
     """What conflicts with a request of that rank: leases, and live waiters of better rank.
 
     Each row has `lapsed`: 1 for a lease whose time is over and which nobody reclaimed yet; those come last and are
-    not in the way. Otherwise closed and held ones come before waiters. At most IN_THE_WAY rows.
+    not in the way. Otherwise closed and held ones come before waiters.
     """
     above, leaves, values = _bound(footprint(resources))
     if reader.one(_any(above, leaves), **values) is None:  # by far the most frequent answer, and the cheapest
@@ -153,11 +160,12 @@ def obstacles(
         rank_class=rank_class,
         arrival=arrival,
         but=but,
+        most=most,
         **values,
     )
 
 
-def obstacles_of(reader: Reader, row: Row) -> list[Row]:
+def obstacles_of(reader: Reader, row: Row, most: int = IN_THE_WAY) -> list[Row]:
     """What conflicts with the waiter of that row."""
     return obstacles(
         reader,
@@ -166,7 +174,16 @@ def obstacles_of(reader: Reader, row: Row) -> list[Row]:
         rank_class=row["rank_class"],
         arrival=row["arrival"],
         but=row["id"],
+        most=most,
     )
+
+
+def lapsed_for(reader: Reader, row: Row) -> list[Row] | None:
+    """The lapsed leases that the waiter of that row replaces if it is granted now; None when somebody is in its way."""
+    first = obstacles_of(reader, row, most=1)
+    if first and not first[0]["lapsed"]:
+        return None
+    return obstacles_of(reader, row) if first else []
 
 
 def position_of(reader: Reader, row: Row) -> int:

@@ -32,7 +32,7 @@ def test_a_database_url_is_postgresql_or_refused_without_repeating_its_password(
     assert read({"INTERLOCK_DATABASE_URL": "postgresql://hub@/x"}).database == "postgresql://hub@/x"
     assert read({}, data=Path("/d")).database == Path("/d/hub.db")
     with pytest.raises(Invalid) as refused:
-        read({"INTERLOCK_DATABASE_URL": "mysql://u:hunter2@host/x"})
+        read({"INTERLOCK_DATABASE_URL": "mysql://u:hunter2@host/x"})  # not a secret
     assert refused.value.code == "bad_database_url"
     assert "hunter2" not in refused.value.message
 

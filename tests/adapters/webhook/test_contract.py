@@ -22,7 +22,7 @@ from adapters.webhook.adapter import WebhookAdapter
 from core.world import Channel, Hook
 from hub.testing import AdapterContract, Answer, Bench, RecordingHub, Seen
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # not a secret
 
 
 class WebhookBench(Bench):

@@ -84,9 +84,13 @@ class TestWebsocketAdapter(AdapterContract):
     @asynccontextmanager
     async def bench(self) -> AsyncIterator[Bench]:
         bench = WebsocketBench()
-        async with serving(Starlette(routes=bench.adapter.routes())) as bench.port, bench.adapter.run():
-            async with connect(bench.url(), additional_headers={"Authorization": "Bearer bo"}) as bench.client:
-                await bench.client.send('{"type": "subscribe"}')
-                await bench.client.send('{"type": "ping"}')
-                await bench.frame("pong")
-                yield bench
+        headers = {"Authorization": "Bearer bo"}
+        async with (
+            serving(Starlette(routes=bench.adapter.routes())) as bench.port,
+            bench.adapter.run(),
+            connect(bench.url(), additional_headers=headers) as bench.client,
+        ):
+            await bench.client.send('{"type": "subscribe"}')
+            await bench.client.send('{"type": "ping"}')
+            await bench.frame("pong")
+            yield bench

@@ -25,7 +25,7 @@ async def test_a_body_without_text_is_refused(house: House, body: object) -> Non
 async def test_a_text_of_more_than_8_kb_is_413_and_recorded(house: House) -> None:
     answer = await house.ask("cai", "POST", "/v1/commands", {"text": "greet " + "a" * 8192})
     assert (answer.status_code, answer.json()["code"]) == (413, "command_too_long")
-    assert [each["event"] for each in await house.events()][-1] == "command:refused"
+    assert "command:refused" in [each["event"] for each in await house.events()]
 
 
 async def test_the_same_command_under_the_same_key_acts_once(house: House) -> None:
@@ -80,4 +80,4 @@ async def test_a_button_is_pressed_by_its_token_and_acts_once_for_each_person(ho
 async def test_an_unknown_button_is_404_and_recorded(house: House) -> None:
     answer = await house.ask("bo", "POST", "/v1/press", {"token": "x" * 32})
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_press")
-    assert [each["event"] for each in await house.events()][-1] == "press:refused"
+    assert "press:refused" in [each["event"] for each in await house.events()]
