@@ -162,7 +162,8 @@ def _anchors(settings: Settings) -> tuple[list[Held], list[str]]:
             notes.append(f"The anchor {path} lies inside the data directory and proves nothing.")
         elif _has_notes(path):
             found = read_notes(path)
-            ours = [note for note in found if _is_ours(note, settings)]
+            # Notes of other logs alone mean that this log is not the one that was anchored: all of them are held against it.
+            ours = [note for note in found if _is_ours(note, settings)] or found
             held += [Held(source=str(path), note=note) for note in ours]
             if len(ours) < len(found):
                 notes.append(f"The anchor {path} also holds {len(found) - len(ours)} checkpoints of other logs.")

@@ -37,6 +37,8 @@ class Result:
     output: str
     dropped: int
     why: str | None
+    sha256: str = ""
+    """Of the whole output's bytes, also of what is no text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,24 +123,29 @@ async def _nothing(identity: Identity) -> None:
 
 
 def _of_exit(end: Exit) -> Result:
-    base = Result(outcome="unknown", exit_code=end.exit_code, output=end.output, dropped=end.truncated_bytes, why=None)
-    if end.status == "exited":
-        if end.exit_code == 0:
-            return replace(base, outcome="completed")
-        return replace(base, outcome="failed", why=f"exit status {end.exit_code}")
+    base = Result(
+        outcome="unknown",
+        exit_code=end.exit_code,
+        output=end.output,
+        dropped=end.truncated_bytes,
+        why=None,
+        sha256=end.output_sha256,
+    )
     words = {
+        "exited": f"exit status {end.exit_code}",
         "signalled": f"ended by signal {end.signal}",
         "timed_out": "timed out",
         "stopped": "stopped",
         "lease_lost": "its lease was lost",
         "lost": "its keeper died",
     }[end.status]
-    if end.status == "signalled":
+    if not end.wholly_reaped:
+        return replace(base, why=f"{words}; not everything of it could be killed")
+    if end.status == "exited" and end.exit_code == 0:
+        return replace(base, outcome="completed")
+    if end.status in ("exited", "signalled", "stopped"):
         return replace(base, outcome="failed", why=words)
-    if end.status == "stopped" and end.wholly_reaped:
-        return replace(base, outcome="failed", why="stopped, and nothing of it is left")
-    left = "" if end.wholly_reaped else "; not everything of it could be killed"
-    return replace(base, why=f"{words}{left}")
+    return replace(base, why=words)
 
 
 def _of_http(answer: HttpExit) -> Result:
@@ -148,4 +155,5 @@ def _of_http(answer: HttpExit) -> Result:
         output=answer.output,
         dropped=answer.truncated_bytes,
         why=None if answer.outcome == "completed" else answer.reason,
+        sha256=answer.output_sha256,
     )

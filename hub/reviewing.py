@@ -153,7 +153,7 @@ async def preview_of(carrier: Carrier, action: Action, params: Mapping[str, Any]
         raise Conflict(
             "preview_failed", f"the preview {operation_name(shown)} ended with {result.why}: {result.output[-400:]}"
         )
-    return {**shown, "exit": result.exit_code, "output": result.output}
+    return {**shown, "exit": result.exit_code, "output": result.output, "sha256": result.sha256}
 
 
 async def bind(

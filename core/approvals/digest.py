@@ -24,7 +24,7 @@ def comparable(preview: Mapping[str, Any], compare: Literal["output", "exit", "l
         return preview["exit"]
     if compare == "line":
         return [line for line in str(preview["output"]).splitlines() if line.startswith(MARKER)]
-    return [preview["exit"], preview["output"]]
+    return [preview["exit"], preview["output"], preview.get("sha256")]
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, bindparam, func, select, update
+from sqlalchemy import BigInteger, and_, bindparam, func, select, update
 
 from core.errors import Conflict, Invalid
 from core.leases.deadlock import find_cycle
@@ -22,20 +22,13 @@ from core.store.statement import Statement
 from core.store.tx import Tx
 
 _lease = schema.lease
-_HELD = Statement(
-    select(func.count().label("held")).where(
-        _lease.c.principal == bindparam("principal"),
-        _lease.c.state == "held",
-        _lease.c.expires_at > bindparam("now_us", type_=BigInteger()),
-    )
+_live = and_(
+    _lease.c.principal == bindparam("principal"),
+    _lease.c.state == bindparam("state"),
+    _lease.c.expires_at > bindparam("now_us", type_=BigInteger()),
 )
-_WAITING = Statement(
-    select(_lease.c.resources).where(
-        _lease.c.principal == bindparam("principal"),
-        _lease.c.state == "waiting",
-        _lease.c.expires_at > bindparam("now_us", type_=BigInteger()),
-    )
-)
+_COUNT = Statement(select(func.count().label("live")).where(_live))
+_RESOURCES = Statement(select(_lease.c.resources).where(_live))
 _SET_CYCLE = Statement(
     update(_lease).where(_lease.c.id == bindparam("w_id")).values(cycle=bindparam("cycle")).returning(_lease)
 )
@@ -102,8 +95,7 @@ def _held(request: Acquire, held_by: list[Holder]) -> Conflict:
 def _check_leases(tx: Tx, request: Acquire, limits: LeaseLimits) -> None:
     if request.rank_class == RUN:
         return
-    row = tx.one(_HELD, principal=request.principal, now_us=tx.now_us)
-    if row is not None and row["held"] >= limits.leases:
+    if _count(tx, request, "held") >= limits.leases:
         raise Conflict(
             "too_many_leases", f"{request.principal} already holds {limits.leases} leases; release some first"
         )
@@ -112,17 +104,27 @@ def _check_leases(tx: Tx, request: Acquire, limits: LeaseLimits) -> None:
 def _check_tickets(tx: Tx, request: Acquire, limits: LeaseLimits) -> None:
     if request.rank_class == RUN:
         return
-    waiting = [load(row["resources"]) for row in tx.all(_WAITING, principal=request.principal, now_us=tx.now_us)]
-    if len(waiting) >= limits.tickets:
+    tickets = _count(tx, request, "waiting")
+    if tickets >= limits.tickets:
         raise Conflict(
             "too_many_tickets", f"{request.principal} already waits {limits.tickets} times; cancel some first"
         )
+    if tickets < limits.tickets_a_resource:
+        return
+    rows = tx.all(_RESOURCES, principal=request.principal, state="waiting", now_us=tx.now_us)
+    waiting = [load(row["resources"]) for row in rows]
     for wanted in request.resources:
         if sum(wanted in names for names in waiting) >= limits.tickets_a_resource:
             raise Conflict(
                 "too_many_tickets",
                 f"{request.principal} already waits {limits.tickets_a_resource} times for {wanted}; cancel some first",
             )
+
+
+def _count(tx: Tx, request: Acquire, state: str) -> int:
+    row = tx.one(_COUNT, principal=request.principal, state=state, now_us=tx.now_us)
+    assert row is not None
+    return int(row["live"])
 
 
 def _enqueue(tx: Tx, request: Acquire) -> Ticket:
