@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import Invalid
+from hub.http.address import socket_path
 
 DEFAULT_PORT = 8000
 SOCKET = "control.sock"
@@ -38,7 +39,7 @@ class Settings:
         try:
             return Path((self.data / POINTER).read_text().strip())
         except OSError:
-            return self.data / SOCKET
+            return socket_path(self.data)
 
     @property
     def default_anchor(self) -> Path | None:

@@ -110,6 +110,7 @@ class Hub:
         self.metrics = Metrics()
         self.limiter = Limiter()
         self.feed = Feed(db)
+        self.feed.listen(self.metrics.learn)
         self.started_at = 0
         self.problems: list[str] = []
         """Why the last reload was refused; empty while the newest configuration is in force."""
@@ -147,6 +148,7 @@ class Hub:
         )
         db.on_committed = self._committed
         db.writer.on_stall = forgive
+        db.writer.on_batch = self.metrics.batch
         db.writer.before_append = self._plan
 
     @property

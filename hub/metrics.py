@@ -16,6 +16,7 @@ from prometheus_client import (
 )
 from sqlalchemy import func, select
 
+from core.audit.log import Committed
 from core.store import schema
 from core.store.rows import Reader
 from core.store.statement import Statement
@@ -108,9 +109,12 @@ class Metrics:
         """A message proved nothing."""
         self._unproven.labels(channel, code).inc()
 
-    def delivered(self, channel: str, outcome: str) -> None:
-        """A copy was tried; `outcome` is `sent`, `updated`, `failed`, `throttled` or `dead`."""
-        self._deliveries.labels(channel, outcome).inc()
+    def learn(self, entries: list[Committed]) -> None:
+        """Count what the log says of deliveries."""
+        for entry in entries:
+            kind, _, outcome = entry.event.partition(":")
+            if kind == "delivery":
+                self._deliveries.labels(entry.channel or "", outcome).inc()
 
     def batch(self, functions: int, seconds: float) -> None:
         """The writer committed a batch."""

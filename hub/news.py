@@ -1,7 +1,8 @@
 """Entries of the log as one reader may see them: facts for everybody with `read`, private values for whom they concern.
 
 Of an approval that a reader may not see, an entry shows that something happened, and nothing of what. Private
-values that belong to no approval and no lease (addresses, refused texts) go to who acted and to the right `audit`.
+values that belong to no approval and no lease, and the addresses that copies went to, are for who acted and for the
+right `audit`.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ class Eyes:
         details = {}
         if subject.startswith("A"):
             if self._open or self._seen.get(subject, False):
-                details = {**entry.details, **entry.private}
+                addresses = entry.event.startswith("delivery:") and not self._audits
+                details = dict(entry.details) if addresses else {**entry.details, **entry.private}
         elif self._audits or entry.actor == self.principal.id or subject.startswith(("L", "T", "R")):
             details = {**entry.details, **entry.private}
         else:

@@ -29,7 +29,7 @@ CSP = (
 HEADERS = {
     "content-security-policy": CSP,
     "cache-control": "no-store",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }

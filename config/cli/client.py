@@ -1,14 +1,19 @@
-"""Talking to a running hub: by its URL with a key, or through the control socket in its data directory."""
+"""Talking to a running hub: by its URL with a key, or through the control socket in its data directory.
+
+With the standard library alone: a command of the shell should not spend its time importing an HTTP client.
+"""
 
 from __future__ import annotations
 
+import http.client
+import json
+import socket
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
-
-import httpx
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from config.cli.exits import Exit, Failure
 from config.settings import Settings
@@ -16,27 +21,39 @@ from config.settings import Settings
 TIMEOUT_SECONDS = 30.0
 
 
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over the control socket."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(self.timeout)
+            connection.connect(self._path)
+        except BaseException:
+            connection.close()
+            raise
+        self.sock = connection
+
+
 class Client:
-    """One caller's connection. Use as a context manager."""
+    """One caller. Every request has a connection of its own, so a hub that was started again is simply found."""
 
     def __init__(self, settings: Settings) -> None:
         url, key = settings.environ.get("INTERLOCK_URL"), settings.environ.get("INTERLOCK_KEY")
         if url and not key:
             raise Failure("usage", "INTERLOCK_URL is set and INTERLOCK_KEY is not; set both or neither", Exit.USAGE)
+        self._headers = {"accept": "application/json"}
+        self._url: SplitResult | None = None
         if key:
             self.where = (url or f"http://{settings.host}:{settings.port}").rstrip("/")
-            if urlsplit(self.where).scheme not in ("http", "https"):
-                raise Failure("usage", f"INTERLOCK_URL is {self.where!r}; write http://… or https://…", Exit.USAGE)
-            self._http = httpx.Client(
-                base_url=self.where, headers={"authorization": f"Bearer {key}"}, timeout=TIMEOUT_SECONDS
-            )
+            self._url = _split(self.where)
+            self._headers["authorization"] = f"Bearer {key.strip()}"
         else:
             self.where = str(settings.socket)
-            self._http = httpx.Client(
-                base_url="http://localhost",
-                transport=httpx.HTTPTransport(uds=self.where),
-                timeout=TIMEOUT_SECONDS,
-            )
 
     def __enter__(self) -> Self:
         return self
@@ -44,16 +61,18 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._http.close()
+        """Nothing is kept open between requests."""
 
     def get(self, path: str, **params: Any) -> Any:
         """The JSON (or text) at `path`. Raises Failure."""
-        return self._ask("GET", path, params={k: v for k, v in params.items() if v is not None})
+        given = {name: value for name, value in params.items() if value is not None}
+        patience = float(given.get("timeout", given.get("wait", 0)))
+        return self._ask("GET", f"{path}?{urlencode(given)}" if given else path, patience=patience)
 
     def post(self, path: str, body: Mapping[str, Any] | None = None, *, once: str | None = None) -> Any:
         """The answer to a POST. `once` makes a repeated call answer as the first one did. Raises Failure."""
-        headers = {"idempotency-key": once} if once else {}
-        return self._ask("POST", path, json=dict(body or {}), headers=headers)
+        headers = {"content-type": "application/json"} | ({"idempotency-key": once} if once else {})
+        return self._ask("POST", path, body=json.dumps(dict(body or {})).encode(), headers=headers)
 
     def delete(self, path: str) -> Any:
         """The answer to a DELETE. Raises Failure."""
@@ -64,29 +83,74 @@ class Client:
         reply: dict[str, Any] = self.post("/v1/commands", {"text": text})
         return reply
 
-    def _ask(self, method: str, path: str, **how: Any) -> Any:
-        extra = float(how.get("params", {}).get("timeout", 0) or how.get("params", {}).get("wait", 0) or 0)
-        if not self.where.startswith("http") and not Path(self.where).exists():
-            raise Failure("unreachable", self._nobody(FileNotFoundError()), Exit.UNREACHABLE)
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        patience: float = 0.0,
+    ) -> Any:
+        connection = self._connection(TIMEOUT_SECONDS + patience)
         try:
-            response = self._http.request(method, path, timeout=TIMEOUT_SECONDS + extra, **how)
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+            connection.request(method, path, body, {**self._headers, **(headers or {})})
+            response = connection.getresponse()
+            content = response.read()
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise Failure("unreachable", self._nobody(error), Exit.UNREACHABLE) from None
-        kind = response.headers.get("content-type", "")
-        value = response.json() if "json" in kind and response.content else response.text
-        if response.is_success:
+        finally:
+            connection.close()
+        value = _value(response.getheader("content-type", ""), content)
+        if 200 <= response.status < 300:
             return value
-        raise _failure(response.status_code, value)
+        raise _failure(response.status, value)
+
+    def _connection(self, timeout: float) -> http.client.HTTPConnection:
+        if self._url is None:
+            return _UnixConnection(self.where, timeout)
+        assert self._url.hostname is not None
+        if self._url.scheme == "https":
+            context = ssl.create_default_context()
+            return http.client.HTTPSConnection(
+                self._url.hostname, self._url.port or 443, timeout=timeout, context=context
+            )
+        return http.client.HTTPConnection(self._url.hostname, self._url.port or 80, timeout=timeout)
 
     def _nobody(self, error: Exception) -> str:
-        if isinstance(error, httpx.TimeoutException):
+        if isinstance(error, TimeoutError):
             return f"the hub at {self.where} does not answer; try again, or look at its log"
-        if self.where.startswith("http"):
-            return f"no hub answers at {self.where} ({error}); is it running, and is INTERLOCK_URL right?"
-        return (
-            f"no hub runs on this data directory ({self.where}); start one with `interlock up`, "
-            "name another with --data, or set INTERLOCK_URL and INTERLOCK_KEY"
-        )
+        if self._url is not None:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            return f"no hub answers at {self.where} ({why}); is it running, and is INTERLOCK_URL right?"
+        if not Path(self.where).exists():
+            return (
+                f"no hub runs on this data directory ({self.where}); start one with `interlock up`, "
+                "name another with --data, or set INTERLOCK_URL and INTERLOCK_KEY"
+            )
+        if isinstance(error, PermissionError):
+            return f"you may not use the control socket {self.where}; set INTERLOCK_URL and INTERLOCK_KEY instead"
+        return f"no hub answers at {self.where}; is it starting or stopping? Its log tells more"
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of a hub's URL. Raises Failure for what is none."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise Failure("usage", f"INTERLOCK_URL is {url!r}; write http://host:port or https://host", Exit.USAGE)
+    return parts
+
+
+def _value(kind: str, content: bytes) -> Any:
+    text = content.decode(errors="replace")
+    try:
+        return json.loads(text) if "json" in kind and text else text
+    except ValueError:
+        return text
 
 
 def _failure(status: int, value: Any) -> Failure:
@@ -95,5 +159,4 @@ def _failure(status: int, value: Any) -> Failure:
         return Failure("bad_answer", f"what answers there is no hub (HTTP {status})", Exit.UNREACHABLE)
     code, detail = str(value.get("code", "refused")), str(value.get("detail", value.get("text", "refused")))
     data = {name: each for name, each in value.items() if name not in ("type", "title", "ok", "code", "text", "detail")}
-    exit = Exit.UNREACHABLE if status in (502, 503, 504) or status == 500 else Exit.REFUSED
-    return Failure(code, detail, exit, data=data)
+    return Failure(code, detail, Exit.UNREACHABLE if status >= 500 else Exit.REFUSED, data=data)

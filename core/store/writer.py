@@ -65,6 +65,8 @@ class Writer:
         self._unanswered: deque[Job] = deque()
         self.on_stall: Callable[[Tx, int], object] | None = None
         """Called first in a batch, with the microseconds that the writer stood still (see core/leases)."""
+        self.on_batch: Callable[[int, float], object] | None = None
+        """Told of each commit, with how many functions it held and how many seconds it took."""
         self.before_append: Callable[[Tx], object] | None = None
         """Called once a batch, after its functions, when they recorded anything: what must follow from the entries in
         the same transaction (the outbox). Its failure undoes its own changes and nothing else."""
@@ -175,13 +177,14 @@ class Writer:
         """Run jobs in one transaction until the time bound; commit; answer those. Raises _Void when all is gone."""
         engine = self._engine
         done: list[Job] = []
+        began = time.perf_counter()
         try:
             tx = Tx(engine, engine.begin(sorted({lock for job in jobs for lock in job.locks})))
             self._note_stall()
             stalled_us = self._stalled_us
             if stalled_us and self.on_stall is not None:
                 self.on_stall(tx, stalled_us)
-            deadline = time.perf_counter() + BATCH_SECONDS
+            deadline = began + BATCH_SECONDS
             room = engine.has_room()
             for job in jobs:
                 self._run(tx, job, room)
@@ -209,8 +212,11 @@ class Writer:
         self._stalled_us -= stalled_us
         if candidate is not None:
             self._head.replace(candidate)
-        answer_all(done)
+        if self.on_batch is not None:
+            self.on_batch(len(done), time.perf_counter() - began)
+        # News first: whoever hears that a key was revoked must find it revoked.
         self._publish(candidate.committed if candidate is not None else [], tx.callbacks)
+        answer_all(done)
         return len(done)
 
     def _run(self, tx: Tx, job: Job, room: bool) -> None:

@@ -385,6 +385,21 @@ class LeaseStoreContract:
         assert store.poll("bo", dead.id).state == "expired"
         assert store.events() == [("lease:cancelled", dead.lock_id), ("lease:acquired", shared.lock_id)]
 
+    @pytest.mark.parametrize("waits", [True, False])
+    def test_whoever_comes_next_replaces_everything_that_lapsed_there(self, store: LeaseStore, waits: bool) -> None:
+        lapsed = [held(store.acquire(ask("ana", "env:a", mode="shared", ttl_seconds=10))) for _ in range(3)]
+        ticket = queued(store.acquire(wait("bo", "env:a"))) if waits else None
+        store.clock.advance(10)
+        store.events()
+        if ticket is None:
+            granted = held(store.acquire(ask("bo", "env:a"))).lock_id
+        else:
+            granted = store.poll("bo", ticket.id).lock_id
+        assert store.events() == [
+            *(("lease:reclaimed", lease.lock_id) for lease in lapsed),
+            ("lease:acquired", granted),
+        ]
+
     def test_a_cancelled_place_lets_the_next_go_on(self, store: LeaseStore) -> None:
         held(store.acquire(ask("ana", "env:a", mode="shared")))
         alone = queued(store.acquire(wait("bo", "env:a")))

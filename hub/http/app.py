@@ -31,7 +31,7 @@ from hub.http import (
 from hub.http.edge import Edge
 from hub.http.guard import Guarded, Hot, stated
 from hub.http.hub import Hub
-from hub.http.problems import problem
+from hub.http.problems import of_http
 
 ROUTERS: tuple[APIRouter, ...] = (
     approvals.router,
@@ -87,11 +87,7 @@ def _api(routes: Sequence[BaseRoute], hot: Sequence[BaseRoute], adapters: Sequen
 async def _no_such_route(request: Request, error: Exception) -> Response:
     """What the router itself refuses: an unknown path, or a method that the path does not have."""
     assert isinstance(error, HTTPException)
-    if error.status_code == 405:
-        return problem(405, "method_not_allowed", "this path does not take that method", headers=error.headers)
-    if error.status_code == 404:
-        return problem(404, "not_found", "there is nothing at this address")
-    return problem(error.status_code, "invalid_request", str(error.detail))
+    return of_http(error)
 
 
 def _of_this_hub(routes: Iterable[BaseRoute], hub: Hub) -> list[BaseRoute]:

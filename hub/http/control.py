@@ -1,8 +1,4 @@
-"""The control socket: where it is, and the server protocol that asks the kernel who is at its other end.
-
-`control.sock` in the data directory, mode 0600. A Unix socket's address is short (104 bytes on macOS), so a longer
-one lies in a private directory for temporary files, and `control.path` in the data directory says where.
-"""
+"""The control socket as the hub serves it, and the protocol that asks the kernel who is at its other end."""
 
 from __future__ import annotations
 
@@ -16,19 +12,11 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from hub.http.address import POINTER, SOCKET
 from hub.http.peer import is_unix, peer_of
 
-SOCKET = "control.sock"
-POINTER = "control.path"
 _LONGEST = 100
-
-
-def socket_path(data: Path) -> Path:
-    """Where a hub over that data directory listens; a client looks here too."""
-    pointer = data / POINTER
-    with suppress(FileNotFoundError):
-        return Path(pointer.read_text().strip())
-    return data / SOCKET
+"""Bytes that a socket's address may have on every system."""
 
 
 @contextmanager

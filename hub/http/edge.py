@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import structlog
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,7 +24,7 @@ from hub.http.guard import HUB
 from hub.http.hub import Hub
 from hub.http.origin import demand_host
 from hub.http.peer import Peer
-from hub.http.problems import of_accident, of_refusal
+from hub.http.problems import of_accident, of_http, of_refusal
 
 BODY_LIMIT = 1_048_576
 
@@ -58,6 +59,7 @@ class Edge:
         scope[HUB] = self._hub
         # An embedding server may hand over a path that the application is mounted under; we are never mounted.
         scope["root_path"] = ""
+        scope["app"] = self  # so that a route raises what it refuses, instead of answering in plain text
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=state["request_id"])
         if scope["type"] == "websocket":
@@ -73,7 +75,19 @@ class Edge:
             await receive()
             await send({"type": "websocket.close", "code": 1008, "reason": refusal.code})
             return
-        await self._app(scope, receive, send)
+        accepted = 0
+
+        async def counted(message: Message) -> None:
+            nonlocal accepted
+            if message["type"] == "websocket.accept" and not accepted:
+                accepted = 1
+                self._hub.metrics.websockets(1)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, counted)
+        finally:
+            self._hub.metrics.websockets(-accepted)
 
 
 class _Exchange:
@@ -112,6 +126,8 @@ class _Exchange:
         except Refusal as refusal:
             self._hub.unproven("http", refusal.code)
             await self._give_up(of_refusal(refusal), receive)
+        except HTTPException as error:
+            await self._give_up(of_http(error), receive)
         except Exception:
             logger.exception("a request failed")
             await self._give_up(of_accident(scope["state"]["request_id"]), receive)

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from core.errors import (
@@ -130,6 +131,15 @@ def of_store_error(error: StoreError) -> Response:
         "the hub's database failed; nothing of this was done",
         headers={"retry-after": "5"},
     )
+
+
+def of_http(error: HTTPException) -> Response:
+    """The problem of what a router refuses: an unknown path, a method that the path does not take."""
+    if error.status_code == 404:
+        return problem(404, "not_found", "there is nothing at this address")
+    if error.status_code == 405:
+        return problem(405, "method_not_allowed", "this path does not take that method", headers=error.headers)
+    return problem(error.status_code, "invalid_request", str(error.detail), headers=error.headers)
 
 
 def of_accident(request_id: str) -> Response:

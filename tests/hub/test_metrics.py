@@ -49,6 +49,15 @@ def test_two_hubs_in_one_process_do_not_mix(database: Database) -> None:
     assert sample(other, database, "interlock_unproven_total", channel="http", code="bad_key") is None
 
 
+def test_deliveries_are_counted_as_the_log_tells_of_them(database: Database) -> None:
+    metrics = Metrics()
+    database.on_committed = metrics.learn
+    for event in ("delivery:sent", "delivery:failed", "delivery:sent", "key:created"):
+        database.write_now(lambda tx, event=event: tx.record(event, actor="hub", channel="mail"))
+    assert sample(metrics, database, "interlock_deliveries_total", channel="mail", outcome="sent") == 2
+    assert sample(metrics, database, "interlock_deliveries_total", channel="mail", outcome="failed") == 1
+
+
 def test_commits_and_requests_are_measured(database: Database) -> None:
     metrics = Metrics()
     metrics.batch(64, 0.002)
