@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import bindparam, insert, select, update
 
-from core.audit.anchors import Anchors, parse_anchor
+from core.audit.anchors import Anchor, Anchors, parse_anchor
 from core.audit.keys import SigningKey
 from core.audit.log import Committed
 from core.audit.merkle import Tree
@@ -50,7 +49,7 @@ class Checkpoints:
     def __init__(self, db: Database, key: SigningKey, data: Path, world: Callable[[], World]) -> None:
         self._db = db
         self._key = key
-        self._file = data / "checkpoints.log"
+        self._own = Anchor(data / "checkpoints.log")
         self._world = world
         self._news = 0
         self._due = asyncio.Event()
@@ -83,7 +82,7 @@ class Checkpoints:
     async def sign(self) -> str:
         """The note of the log as committed now, signed, stored, and sent to the anchors."""
         async with self._lock:
-            size, root, origin = await self._db.read(_root)
+            size, root, origin = await self._committed()
             self._news = 0
             checkpoint = Checkpoint(origin=origin, size=size, root=root)
             note = sign(checkpoint.text, [self._key]).render()
@@ -91,19 +90,22 @@ class Checkpoints:
             await asyncio.to_thread(self._publish, note)
             return note
 
+    async def _committed(self) -> tuple[int, bytes, str]:
+        """Size, root and origin of what is durable: on SQLite from the writer's own tree, which no edit of the file
+        can reach; on PostgreSQL, where other nodes append too, from the stored head."""
+        if self._db.dialect == "sqlite":
+            tree = self._db.log.tree
+            return tree.size, tree.root(), self._db.log.origin
+        return await self._db.read(_root)
+
     def _publish(self, note: str) -> None:
-        fd = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(fd, f"{note}\n".encode())
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        own = self._own.append(note)
         configured = self._world().anchors
         if self._anchors is None or self._anchors[0] != configured:
             paths = [parse_anchor(text, root=self._world().root) for text in configured]
             self._anchors = (configured, Anchors(paths))
         self.problems = {
-            str(each.path): each.problem for each in self._anchors[1].append(note) if each.problem is not None
+            str(each.path): each.problem for each in (own, *self._anchors[1].append(note)) if each.problem is not None
         }
         for path, problem in self.problems.items():
             logger.warning("the anchor %s did not take a checkpoint: %s", path, problem)

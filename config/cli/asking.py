@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from config.cli.client import Client
 
 _POLL_SECONDS = 30
+_PATIENCE_SECONDS = 60.0
+"""How long a hub that went away while we wait may take to come back."""
 
 
 def say(
@@ -105,19 +107,26 @@ def _wait(client: Client, approval: dict[str, Any], timeout: float | None) -> di
 
 
 def _next(client: Client, approval: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """The approval when it changed, or as it is after `seconds`; a hub that restarts is waited for."""
+    """The approval when it changed, or as it is after `seconds`; a hub that starts again is waited for.
+
+    Raises Failure (exit 8) when it does not come back.
+    """
     tag = f"{approval['id'][1:]}-{approval['version']}"
-    try:
-        changed: dict[str, Any] = client.get(
-            f"/v1/approvals/{approval['id']}/wait", after=tag, until="change", timeout=seconds
-        )
-        return changed
-    except Failure as failure:
-        if failure.exit is not Exit.UNREACHABLE:
-            raise
-        progress(f"{failure.message}; trying again")
-        time.sleep(min(1.0, seconds))
-        return approval
+    gone_at: float | None = None
+    while True:
+        try:
+            changed: dict[str, Any] = client.get(
+                f"/v1/approvals/{approval['id']}/wait", after=tag, until="change", timeout=seconds
+            )
+            return changed
+        except Failure as failure:
+            now = time.monotonic()
+            if gone_at is None and failure.exit is Exit.UNREACHABLE:
+                progress(f"{failure.message}; waiting for it to come back")
+                gone_at = now
+            if gone_at is None or failure.exit is not Exit.UNREACHABLE or now - gone_at > _PATIENCE_SECONDS:
+                raise
+            time.sleep(0.5)
 
 
 def _needs_its_requester(approval: Mapping[str, Any]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -49,11 +48,3 @@ def up(
 
     if not serve(settings, began=began, greet_sample=first_run):
         raise typer.Exit(Exit.PROBLEM)
-
-
-def relative(path: Path) -> str:
-    """The path as somebody in this directory would type it."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

@@ -184,7 +184,7 @@ class Writer:
             stalled_us = self._stalled_us
             if stalled_us and self.on_stall is not None:
                 self.on_stall(tx, stalled_us)
-            deadline = began + BATCH_SECONDS
+            deadline = time.perf_counter() + BATCH_SECONDS
             room = engine.has_room()
             for job in jobs:
                 self._run(tx, job, room)

@@ -104,9 +104,9 @@ class _Exchange:
         self._taken = 0
 
     async def run(self, app: ASGIApp, receive: Receive) -> None:
+        if self._head:  # a copy: the server remembers by its own scope that it sends no body
+            self._scope = {**self._scope, "method": "GET"}
         scope = self._scope
-        if self._head:
-            scope["method"] = "GET"
         try:
             demand_readable(scope, self._hub)
             announced_too_much = _announces_too_much(scope)

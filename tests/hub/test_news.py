@@ -10,6 +10,7 @@ from house import House, housed
 
 from core.audit.log import Committed
 from core.errors import Forbidden, Unproven
+from core.people.directory import Directory
 from core.people.rights import Rights
 from hub.contracts import Caller, News
 from hub.news import Eyes, eyes_of, follow, show_all
@@ -94,13 +95,17 @@ async def test_a_reader_who_leaves_the_configuration_stops_seeing_with_it(house:
     caller = await house.hub.proofs.prove({"authorization": f"Bearer {await house.key('cai')}"})
     world = house.hub.world
     found: list[News] = []
-    with pytest.raises(Unproven):
-        async with aclosing(
-            follow(db=house.hub.db, feed=house.hub.feed, world=lambda: world, caller=caller, after=0)
-        ) as news:
+
+    async def read() -> None:
+        nonlocal world
+        following = follow(db=house.hub.db, feed=house.hub.feed, world=lambda: world, caller=caller, after=0)
+        async with aclosing(following) as news:
             async for each in news:
                 found.append(each)
-                world = replace(world, people=type(world.people)({}))
+                world = replace(world, people=Directory({}))
+
+    with pytest.raises(Unproven):
+        await read()
     assert len(found) == 1
 
 

@@ -301,3 +301,13 @@ def test_a_first_run_writes_a_sample_and_prints_two_links_that_sign_in(start_hub
         assert (hub.root / "ops" / "deploy").stat().st_mode & os.X_OK
         first.send_signal(signal.SIGINT)
         assert first.wait(timeout=30) == 0
+
+
+def test_ask_outlives_a_hub_that_is_killed_and_started_again(hub: HubProcess) -> None:
+    waiting = hub.begin("ask", "touch", "name=web", as_="ana")
+    wait_for_review(hub, "A1")
+    hub.restart()
+    assert hub.run("approve", "A1", "--yes", as_="bo").returncode == 0
+    code, out, err = settled(waiting)
+    assert (code, out.strip()) == (0, "touched web"), err
+    assert "waiting for it to come back" in err
