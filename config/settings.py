@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import Invalid
-from hub.http.address import socket_path
 
 DEFAULT_PORT = 8000
 SOCKET = "control.sock"
@@ -39,7 +38,7 @@ class Settings:
         try:
             return Path((self.data / POINTER).read_text().strip())
         except OSError:
-            return socket_path(self.data)
+            return self.data / SOCKET
 
     @property
     def default_anchor(self) -> Path | None:

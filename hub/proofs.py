@@ -148,18 +148,9 @@ class Proofs:
                 self._sessions.pop(entry.subject, None)
 
     async def _by_key(self, text: str) -> Caller:
-        prefix = keys.prefix_of(text)
-        if prefix is None:
-            raise Unproven("bad_key", "this is no key of this hub; was it copied whole?")
         hashed = keys.hash_of(text)
-        key = self._keys.get(hashed)
-        if key is None:
-            key = await self._db.read(keys.find, prefix)
-            if key is None or key.hash != hashed:
-                raise Unproven("bad_key", "this is no key of this hub")
-            if key.revoked_at is not None:
-                self._revoked.add(prefix)
-            _bound(self._keys)[hashed] = key
+        key = self._keys.get(hashed) or await self._look_up_key(text, hashed)
+        prefix = key.prefix
         if prefix in self._revoked:
             raise Unproven("key_revoked", "this key was revoked")
         caller = self._caller(key.principal, Assurance.CHAT, f"key:{prefix}", may_decide=key.decide)
@@ -168,6 +159,19 @@ class Proofs:
             _bound(self._key_noted)[prefix] = now
             self._later(self._db.write(keys.touch, prefix))
         return caller
+
+    async def _look_up_key(self, text: str, hashed: bytes) -> Key:
+        """The stored key. Raises Unproven (`bad_key`)."""
+        prefix = keys.prefix_of(text)
+        if prefix is None:
+            raise Unproven("bad_key", "this is no key of this hub; was it copied whole?")
+        key = await self._db.read(keys.find, prefix)
+        if key is None or key.hash != hashed:
+            raise Unproven("bad_key", "this is no key of this hub")
+        if key.revoked_at is not None:
+            self._revoked.add(prefix)
+        _bound(self._keys)[hashed] = key
+        return key
 
     async def _by_access(self, text: str) -> Caller:
         access = self.tokens.read_access(text, now_us=self.now_us())

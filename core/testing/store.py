@@ -121,7 +121,11 @@ class StoreContract:
         return []
 
     @pytest.fixture
-    def database(self, faults: Faults, lost: list[BaseException]) -> Iterator[Database]:
+    def database(
+        self, faults: Faults, lost: list[BaseException], monkeypatch: pytest.MonkeyPatch
+    ) -> Iterator[Database]:
+        # Batches end by their number of functions only, so that a slow machine does not cut them elsewhere.
+        monkeypatch.setattr(writer, "BATCH_SECONDS", 60.0)
         opened = Database(faults, on_lost=lost.append)
         opened.open()
         yield opened
@@ -167,10 +171,7 @@ class StoreContract:
         assert (first.result(10), other.result(10)) == ("a", "b")
         check_log(database, "command:received", "command:received")
 
-    def test_many_functions_share_a_commit_and_are_answered_after_it(
-        self, database: Database, faults: Faults, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(writer, "BATCH_SECONDS", 10.0)
+    def test_many_functions_share_a_commit_and_are_answered_after_it(self, database: Database, faults: Faults) -> None:
         answered: list[int] = []
         with held_up(database):
             futures = [later(database, put, f"n{n:02}") for n in range(50)]
@@ -234,7 +235,11 @@ class StoreContract:
         assert refused.value.data["retry_after_seconds"] > 0
         assert [future.result(10) for future in futures] == ["a", "b", "c", "e"]
 
-    def test_a_long_batch_is_committed_in_parts(self, database: Database, faults: Faults) -> None:
+    def test_a_long_batch_is_committed_in_parts(
+        self, database: Database, faults: Faults, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(writer, "BATCH_SECONDS", 0.005)
+
         def slowly(tx: Tx, name: str) -> str:
             time.sleep(writer.BATCH_SECONDS)
             return put(tx, name)
@@ -368,8 +373,10 @@ class StoreContract:
         assert refused.value.code == "store_failed"
 
     def test_what_waits_behind_a_lost_commit_is_told_that_nothing_of_it_happened(
-        self, database: Database, faults: Faults
+        self, database: Database, faults: Faults, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(writer, "BATCH_SECONDS", 0.005)
+
         def slowly(tx: Tx) -> None:
             time.sleep(writer.BATCH_SECONDS * 2)
             faults.before["commit"] = fail

@@ -5,6 +5,7 @@ And what every response leaves with: the request id, security headers, a measure
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 import secrets
@@ -28,6 +29,9 @@ from hub.http.problems import of_accident, of_http, of_refusal
 
 BODY_LIMIT = 1_048_576
 
+_PROCESS = secrets.token_hex(6)
+_NUMBERS = itertools.count(1)
+"""A request id names one request of one process; asking the kernel for randomness each time would cost more."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _HEADERS: dict[bytes, bytes] = {
@@ -202,7 +206,7 @@ def _request_id(scope: Scope) -> str:
             given = value.decode("latin-1")
             if _REQUEST_ID.fullmatch(given):
                 return str(given)
-    return secrets.token_hex(8)
+    return f"{_PROCESS}-{next(_NUMBERS):x}"
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -24,6 +24,11 @@ from hub.http.hub import Hub
 from hub.http.permissions import Permission, permission_of
 from hub.http.problems import of_accident, of_refusal, of_store_error
 
+_JSON = "application/json"
+_TAKEN = frozenset({_JSON, "application/x-www-form-urlencoded", "text/plain"})
+"""What a body that is JSON may be called: `curl -d` calls everything a form. Another site's page gets no further
+than `demand_same_site`, whatever it calls it."""
+
 HUB = "interlock.hub"
 """Where the scope holds the hub."""
 
@@ -132,11 +137,13 @@ def _read(request: Request, raw: bytes) -> Any:
     """The body as JSON, None for none; FastAPI takes the same value."""
     if not raw:
         return None
-    media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if media != "application/json" and not media.endswith("+json"):
+    media = request.headers.get("content-type", _JSON).partition(";")[0].strip().lower()
+    if media not in _TAKEN and not media.endswith("+json"):
         raise Invalid("media_type", "send the body as application/json")
     body = read_json(raw)
     request._json = body
+    headers = request.scope["headers"]
+    headers[:] = [each for each in headers if each[0] != b"content-type"] + [(b"content-type", _JSON.encode())]
     return body
 
 

@@ -119,6 +119,7 @@ def test_the_keys_lead_to_the_line_through_the_list_and_to_the_buttons(visit: Vi
     bo.page.keyboard.press("?")
     expect(bo.page.locator("dialog#keys")).to_be_visible()
     bo.page.keyboard.press("Escape")
+    expect(bo.page.locator("dialog#keys")).to_be_hidden()
     bo.page.keyboard.press("/")
     expect(bo.page.locator("#command")).to_be_focused()
     bo.page.keyboard.press("Escape")
@@ -161,19 +162,17 @@ def test_hostile_text_is_shown_as_text(visit: Visit) -> None:
     assert bo.complaints == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 390, 768, 1280, 1920])
-def test_nothing_is_wider_than_the_window(visit: Visit, width: int, scheme: str) -> None:
-    ana = visit("ana", viewport={"width": width, "height": 800}, color_scheme=scheme).live()
+def test_nothing_is_wider_than_the_window(visit: Visit) -> None:
+    ana = visit("ana").live()
     name = asked(ana, "touch wide because " + "w" * 300)
     ana.card(name, "REVIEWING")
     for path in ("/", f"/approvals/{name}"):
         ana.page.goto(ana.hub.url + path)
         ana.page.locator(".card").first.wait_for()
-        box = ana.page.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
-        assert box[0] <= box[1]
-    ana.page.goto(ana.hub.url)
-    ana.live().say(f"withdraw {name}")
+        for width in (340, 390, 768, 1280, 1920):
+            ana.page.set_viewport_size({"width": width, "height": 800})
+            box = ana.page.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
+            assert box[0] <= box[1], (path, width)
 
 
 def test_without_scripts_a_request_can_be_read_and_decided_by_a_form(visit: Visit, standing_hub: HubProcess) -> None:
@@ -188,7 +187,7 @@ def test_without_scripts_a_request_can_be_read_and_decided_by_a_form(visit: Visi
     bo.page.locator("form:has(input[value=approve]) input[name=comment]").fill("read it all")
     bo.page.get_by_role("button", name="Approve").click()
     bo.page.wait_for_url(f"**/approvals/{name}")
-    expect(bo.page.locator(".card")).to_contain_text("Bo Lind approved in page (signed_in)")
+    expect(bo.page.locator(".card")).to_contain_text("Bo Lind approved in page")
     expect(bo.page.locator(".card")).to_contain_text("read it all")
 
 

@@ -113,16 +113,22 @@ async def test_a_body_that_is_no_json_text_is_refused(house: House, path: bytes,
     assert (status, code(said)) == (400, wanted)
 
 
-async def test_another_media_type_is_415(house: House) -> None:
-    answer = await house.http.post(
-        "/v1/commands",
-        content=b"text=whoami",
-        headers={
-            "authorization": f"Bearer {await house.key('bo')}",
-            "content-type": "application/x-www-form-urlencoded",
-        },
+@pytest.mark.parametrize("path", ["/v1/commands", "/v1/approvals"])
+async def test_a_body_is_json_also_when_curl_calls_it_a_form_and_nothing_else_is(house: House, path: str) -> None:
+    bearer = f"Bearer {await house.key('bo')}"
+
+    async def sent(content: bytes, media: str) -> tuple[int, object]:
+        headers = {"authorization": bearer, "content-type": media}
+        answer = await house.http.post(path, content=content, headers=headers)
+        return answer.status_code, answer.json().get("code")
+
+    json_text = (
+        b'{"text": "whoami"}' if path.endswith("commands") else b'{"action": "greet", "params": {"name": "bob"}}'
     )
-    assert (answer.status_code, answer.json()["code"]) == (415, "media_type")
+    for media in ("application/json; charset=utf-8", "application/x-www-form-urlencoded", "text/plain"):
+        assert (await sent(json_text, media))[0] in (200, 201), media
+    assert await sent(b"text=whoami", "application/x-www-form-urlencoded") == (400, "bad_json")
+    assert await sent(json_text, "multipart/form-data; boundary=x") == (415, "media_type")
 
 
 @pytest.mark.parametrize("announced", [True, False])
