@@ -112,7 +112,8 @@ def _said(got: Lease | Ticket) -> Outcome:
         text = f"{got.lock_id}: you hold {', '.join(got.resources)}"
         return Outcome(text=text, data={"lease": lease_json(got)}, record=False)
     if got.state == "refused":
-        raise got.refusal()
+        refusal = got.refusal()
+        return Outcome(ok=False, code=refusal.code, text=refusal.message, refusal=refusal)
     text = f"{got.id}: you wait for {', '.join(got.resources)}, position {got.position}"
     return Outcome(text=text, data={"ticket": ticket_json(got)}, record=False)
 

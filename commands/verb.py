@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from core.errors import Refusal
 from core.people.assurance import Assurance
 from core.people.directory import Principal
 from core.store.rows import Reader
@@ -69,6 +70,8 @@ class Outcome:
     data: Mapping[str, Any] = field(default_factory=dict)
     ok: bool = True
     code: str | None = None
+    refusal: Refusal | None = None
+    """A refusal whose effects stand (a request that closed a cycle is in the log as such): given once it is durable."""
     record: bool = True
     """False where the effect's own log entry says everything and `command:received` would repeat it."""
 

@@ -260,6 +260,10 @@ def execute(tx: Tx, work: _Work) -> Answer:
     if config_in_force(tx)[0] != call.world.version:
         raise Stale("config_changed", "the configuration has just changed; ask again")
     outcome = verb.run(tx, call, work.args, work.prepared)
+    if outcome.refusal is not None:
+        _note_refusal(tx, call, verb.name, outcome.refusal, "command:refused")
+        _keep_refusal(tx, work.once, outcome.refusal)
+        return Answer(refusal=outcome.refusal)
     if outcome.record:
         _record(tx, call, "command:received", {"verb": verb.name}, outcome)
     reply = Reply(

@@ -447,6 +447,19 @@ async def test_a_command_that_fails_is_failed_with_its_output(tmp_path: Path) ->
         assert again.approval["attempt"] == 2
 
 
+async def test_a_request_that_closes_a_cycle_is_refused_and_stays_in_the_log(bench: Bench) -> None:
+    for holder, place in (("h1", "env:a"), ("h2", "env:b")):
+        wanted = {"resources": [place], "holder": holder}
+        assert (await bench.send("ana", "lease-acquire", wanted)).ok
+    waiting = {"resources": ["env:b"], "holder": "h1", "wait_seconds": 60}
+    assert (await bench.send("ana", "lease-acquire", waiting)).data["ticket"]["state"] == "waiting"
+    closing = {"resources": ["env:a"], "holder": "h2", "wait_seconds": 60}
+    refused = await bench.send("ana", "lease-acquire", closing)
+    assert (refused.ok, refused.code) == (False, "deadlock")
+    assert refused.data["cycle"]
+    assert len(await bench.events("lease:deadlock")) == 1
+
+
 async def test_bad_input_gets_a_stable_code_and_changes_nothing(bench: Bench) -> None:
     for text, code in (
         ("work", "missing_parameter"),

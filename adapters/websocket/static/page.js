@@ -61,7 +61,7 @@ const KEYS = {
 };
 
 document.addEventListener("keydown", (event) => {
-  const busy = event.target.closest("input, textarea, select, dialog") || find("dialog[open]");
+  const busy = event.target.closest("input, textarea, select") || find("dialog[open]");
   if (busy || event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key]) return;
   event.preventDefault();
   KEYS[event.key]();
