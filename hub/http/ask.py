@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -14,8 +14,9 @@ from starlette.responses import Response
 
 from commands.verb import Call
 from core.errors import Invalid, Refusal, TooFast
-from core.once import Once
+from core.once import Once, keep, recall
 from core.people.directory import Principal
+from core.store.encoding import dump, load
 from core.store.tx import Tx
 from core.world import World
 from hub.contracts import Caller, Command, Reply
@@ -75,6 +76,18 @@ class Ask:
                 return first
             raise
 
+    async def kept(self, make: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+        """What `make` gives; under the request's Idempotency-Key what it gave the first time. Refusals are not kept."""
+        once = self.once()
+        if once is None:
+            return await make()
+        first = await self.hub.db.write(recall, once)
+        if first is None:
+            made = dump(await make())
+            first = await self.hub.db.write(_keep_first, once, made)
+        value: dict[str, Any] = load(first)
+        return value
+
     async def refuse(self, refusal: Refusal) -> Refusal:
         """The refusal, recorded as every refusal of a proven sender is."""
         await record_refusal(self.hub, self.call, self.what, refusal)
@@ -85,6 +98,14 @@ class Ask:
         """The request in a few words that hold nothing a sender wrote: method and route."""
         route = self.request.scope.get("route")
         return f"{self.request.method} {getattr(route, 'path', '')}"
+
+
+def _keep_first(tx: Tx, once: Once, made: str) -> str:
+    """The answer that is kept: `made`, or what a request at the same time was quicker to keep."""
+    first = recall(tx, once)
+    if first is None:
+        keep(tx, once, made)
+    return first or made
 
 
 async def record_refusal(hub: Hub, call: Call, what: str, refusal: Refusal) -> None:

@@ -95,12 +95,15 @@ async def get_stats(ask: Asked) -> Response:
 @needs(right("channels"))
 async def reload(ask: Asked) -> Response:
     """Put the configuration on disk in force, or say what is wrong with it and keep the old one."""
-    problems = await ask.hub.reload()
-    if problems:
-        more = "" if len(problems) == 1 else f" (and {len(problems) - 1} more)"
-        raise Conflict("config_invalid", f"the old configuration stays: {problems[0]}{more}", problems=problems)
-    world = ask.hub.world
-    return answer({"ok": True, "version": world.version, "digest": world.digest})
+
+    async def take() -> dict[str, Any]:
+        problems = await ask.hub.reload()
+        if problems:
+            more = "" if len(problems) == 1 else f" (and {len(problems) - 1} more)"
+            raise Conflict("config_invalid", f"the old configuration stays: {problems[0]}{more}", problems=problems)
+        return {"ok": True, "version": ask.hub.world.version, "digest": ask.hub.world.digest}
+
+    return answer(await ask.kept(take))
 
 
 def _delivery(row: Row) -> dict[str, Any]:

@@ -51,6 +51,7 @@ class Guarded(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         permission = stated(self.endpoint, self.path)
+        takes_body = self.body_field is not None
 
         async def enter(request: Request, ask: Ask | None) -> Response:
             try:
@@ -60,7 +61,7 @@ class Guarded(APIRoute):
             raise await ask.refuse(refusal) if ask is not None else refusal
 
         async def door(request: Request) -> Response:
-            return await through(request, permission, enter)
+            return await through(request, permission, enter, takes_body=takes_body)
 
         return door
 
@@ -92,12 +93,15 @@ class Hot(Route):
         self.permission = permission
 
 
-async def through(request: Request, permission: Permission, enter: Handler) -> Response:
+async def through(request: Request, permission: Permission, enter: Handler, *, takes_body: bool = True) -> Response:
     """The endpoint's response, or the problem that kept the request from it."""
     hub: Hub = request.scope[HUB]
     try:
-        ask = await _admit(request, permission, hub)
-        return await enter(request, ask)
+        if permission.needs_caller:
+            return await enter(request, await _admit(request, permission, hub))
+        if takes_body:
+            _read(request, await request.body())
+        return await enter(request, None)
     except Unproven as refusal:
         hub.unproven("http", refusal.code)
         return of_refusal(refusal)
@@ -112,9 +116,7 @@ async def through(request: Request, permission: Permission, enter: Handler) -> R
         return of_accident(request_id)
 
 
-async def _admit(request: Request, permission: Permission, hub: Hub) -> Ask | None:
-    if not permission.needs_caller:
-        return None
+async def _admit(request: Request, permission: Permission, hub: Hub) -> Ask:
     try:
         caller, channel = await identify(request, hub, request.method)
     except Forbidden as refusal:

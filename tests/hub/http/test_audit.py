@@ -41,6 +41,16 @@ async def test_every_entry_can_be_proved_also_the_newest(house: House) -> None:
         verify_proof(proof, keys=keys)
 
 
+async def test_a_checkpoint_asked_for_again_under_its_key_is_the_same_one(house: House) -> None:
+    first = await house.ask("ana", "POST", "/v1/audit/checkpoint", idempotency_key="c1")
+    again = await house.ask("ana", "POST", "/v1/audit/checkpoint", idempotency_key="c1")
+    other = await house.ask("ana", "POST", "/v1/audit/checkpoint", idempotency_key="c2")
+    assert (again.status_code, again.text) == (201, first.text)
+    assert other.text != first.text
+    answers = [await house.ask("ana", "POST", "/v1/reload", idempotency_key="r1") for _ in range(2)]
+    assert answers[0].json() == answers[1].json()
+
+
 @pytest.mark.parametrize(("seq", "status"), [("999999", 404), ("0", 400), ("x", 400), ("-1", 400)])
 async def test_there_is_no_proof_of_what_is_not_there(house: House, seq: str, status: int) -> None:
     assert (await house.ask("bo", "GET", f"/v1/audit/proof/{seq}")).status_code == status

@@ -113,6 +113,15 @@ async def test_a_body_that_is_no_json_text_is_refused(house: House, path: bytes,
     assert (status, code(said)) == (400, wanted)
 
 
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [(b"\xff", "not_utf8"), (b"{", "bad_json"), (b"[]", "invalid_request"), (b" " * (BODY_LIMIT + 1), "too_large")],
+)
+async def test_a_bad_body_of_somebody_unknown_is_refused_as_well(house: House, body: bytes, wanted: str) -> None:
+    answer = await house.http.post("/v1/auth/token", content=body)
+    assert (answer.status_code, answer.json()["code"]) == (413 if wanted == "too_large" else 400, wanted)
+
+
 @pytest.mark.parametrize("path", ["/v1/commands", "/v1/approvals"])
 async def test_a_body_is_json_also_when_curl_calls_it_a_form_and_nothing_else_is(house: House, path: str) -> None:
     bearer = f"Bearer {await house.key('bo')}"
