@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
 from base64 import b64encode
 from collections.abc import Iterable
 
 import orjson
 
-from adapters.webhook.parse import key_of
+from adapters.webhook.parse import authenticate, key_of
 from core.clock import SECOND, rfc3339
 from hub.contracts import Post
 
@@ -33,7 +32,7 @@ def headers_of(secrets: Iterable[str], *, message_id: str, body: bytes, now_us: 
     """The message's headers, signed with each of `secrets`."""
     at = str(now_us // SECOND)
     signed = b"%b.%b.%b" % (message_id.encode(), at.encode(), body)
-    signatures = (b64encode(hmac.digest(key_of(secret), signed, "sha256")).decode() for secret in secrets)
+    signatures = (b64encode(authenticate(key_of(secret), signed)).decode() for secret in secrets)
     return {
         "content-type": "application/json",
         "user-agent": "interlock",
