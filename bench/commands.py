@@ -8,6 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.latency import summary
 from config.hub import build
 from config.init import write_sample
 from config.settings import read
@@ -38,9 +39,4 @@ async def measure(callers: int, seconds: float, text: str = "whoami") -> dict[st
             begun = time.perf_counter()
             await asyncio.gather(*(caller() for _ in range(callers)))
             took = time.perf_counter() - begun
-    latencies.sort()
-    return {
-        "per_second": len(latencies) / took,
-        "p50_ms": latencies[len(latencies) // 2] * 1000,
-        "p99_ms": latencies[int(len(latencies) * 0.99)] * 1000,
-    }
+    return summary(latencies, took)

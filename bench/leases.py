@@ -8,6 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.latency import summary
 from core.clock import SystemClock
 from core.leases.acquiring import acquire
 from core.leases.ending import release
@@ -40,7 +41,7 @@ async def pairs(callers: int, seconds: float) -> dict[str, float]:
             begun = time.perf_counter()
             await asyncio.gather(*(caller(number) for number in range(callers)))
             took = time.perf_counter() - begun
-    return _summary(latencies, took)
+    return summary(latencies, took)
 
 
 async def handoffs(waiters: int, seconds: float) -> dict[str, float]:
@@ -86,7 +87,7 @@ async def handoffs(waiters: int, seconds: float) -> dict[str, float]:
             took = time.perf_counter() - begun
     overtakes = sum(later < earlier for earlier, later in itertools.pairwise(tokens))
     return {
-        **_summary(latencies, took, count=sum(grants)),
+        **summary(latencies, took, count=sum(grants)),
         "overtakes": overtakes,
         "max_over_min": max(grants) / max(1, min(grants)),
     }
@@ -96,12 +97,3 @@ def _open(folder: str) -> Database:
     path = Path(folder) / "hub.db"
     migrate(path)
     return Database(SqliteEngine(path, SystemClock()))
-
-
-def _summary(latencies: list[float], took: float, count: int | None = None) -> dict[str, float]:
-    latencies.sort()
-    return {
-        "per_second": (count if count is not None else len(latencies)) / took,
-        "p50_ms": latencies[len(latencies) // 2] * 1000,
-        "p99_ms": latencies[int(len(latencies) * 0.99)] * 1000,
-    }

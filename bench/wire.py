@@ -20,6 +20,7 @@ from pathlib import Path
 
 from websockets.asyncio.client import connect
 
+from bench.latency import summary
 from config.init import write_sample
 
 SECRET = base64.b64encode(b"bench" * 8).decode()
@@ -46,13 +47,9 @@ Load = Callable[[int, float, int, str], Awaitable[list[float]]]
 async def _measure(load: Load, count: int, seconds: float) -> dict[str, float]:
     async with _hub() as (port, key):
         begun = time.perf_counter()
-        latencies = sorted(await load(count, seconds, port, key))
+        latencies = await load(count, seconds, port, key)
         took = time.perf_counter() - begun
-    return {
-        "per_second": len(latencies) / took,
-        "p50_ms": latencies[len(latencies) // 2] * 1000,
-        "p99_ms": latencies[int(len(latencies) * 0.99)] * 1000,
-    }
+    return summary(latencies, took)
 
 
 async def _commands(connections: int, seconds: float, port: int, key: str) -> list[float]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import insert
 
+from bench.latency import summary
 from core.clock import SystemClock
 from core.once import Once, keep
 from core.store import schema
@@ -67,9 +68,4 @@ async def measure(callers: int, seconds: float, *, audited: bool = True) -> dict
             begun = time.perf_counter()
             await asyncio.gather(*(caller() for _ in range(callers)))
             took = time.perf_counter() - begun
-    latencies.sort()
-    return {
-        "per_second": len(latencies) / took,
-        "p50_ms": latencies[len(latencies) // 2] * 1000,
-        "p99_ms": latencies[int(len(latencies) * 0.99)] * 1000,
-    }
+    return summary(latencies, took)

@@ -270,6 +270,10 @@ class Hub(Protocol):
         """One approval (`A142`) as `show` answers it; `not_found` for one that `caller` may not see."""
         ...
 
+    async def halted(self) -> str | None:
+        """Why everything is stopped; None when runs may start."""
+        ...
+
     def showed(self, approval: str, revision: int, people: Collection[str]) -> None:
         """Note that a card of that revision reached these principals: their typed decisions may rest on it."""
         ...

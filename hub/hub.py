@@ -21,7 +21,7 @@ from core.apply import cgroup
 from core.apply.cgroup import Cgroups
 from core.apply.sealing import Sealer
 from core.approvals.approval import find
-from core.approvals.flags import config_in_force
+from core.approvals.flags import config_in_force, halted
 from core.approvals.reload import in_force, matched, publish_world
 from core.audit.keys import SigningKey
 from core.audit.log import Committed
@@ -301,6 +301,10 @@ class Hub:
     async def card(self, caller: Caller, approval: str) -> Reply:
         """One approval as `show` answers it."""
         return await self.delivery.board.card(caller, approval)
+
+    async def halted(self) -> str | None:
+        """Why everything is stopped; None when runs may start."""
+        return await self.db.read(halted)
 
     def showed(self, approval: str, revision: int, people: Collection[str]) -> None:
         """Note that a card of that revision reached these principals."""

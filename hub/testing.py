@@ -118,6 +118,9 @@ class RecordingHub:
                 return reply
         return Reply(ok=False, code="not_found", text=f"there is no {approval} that you may see")
 
+    async def halted(self) -> str | None:
+        return None
+
     def showed(self, approval: str, revision: int, people: Collection[str]) -> None:
         self.shown += [(approval, revision, person) for person in people]
 

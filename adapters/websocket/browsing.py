@@ -62,7 +62,8 @@ class Browsing:
         caller = await self._caller(request)
         if caller is None:
             return self._page("signin.html", status=200)
-        return self._page("home.html", caller=caller, head=self._hub.head)
+        head = self._hub.head
+        return self._page("home.html", caller=caller, head=head, halted=await self._hub.halted())
 
     async def _show(self, request: Request) -> Response:
         caller = await self._caller(request)

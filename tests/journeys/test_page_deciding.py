@@ -271,6 +271,17 @@ def test_a_page_comes_back_by_itself_when_the_hub_does_and_has_missed_nothing(
     bo.context.close()
 
 
+def test_a_stop_of_everything_stands_on_every_page_until_it_ends(visit: Visit, standing_hub: HubProcess) -> None:
+    bo = visit("bo").live()
+    assert standing_hub.run("stop", "all", "--because", "something smells", as_="ana").returncode == 0
+    expect(bo.page.locator("#halted")).to_contain_text("Everything is stopped by ana")
+    late = visit("cai").live()
+    expect(late.page.locator("#halted")).to_be_visible()
+    assert standing_hub.run("resume", as_="ana").returncode == 0
+    expect(bo.page.locator("#halted")).to_be_hidden()
+    expect(late.page.locator("#halted")).to_be_hidden()
+
+
 def test_every_page_says_the_same_as_the_json(visit: Visit, standing_hub: HubProcess) -> None:
     ana = visit("ana").live()
     name = asked(ana, "touch same because it is so")

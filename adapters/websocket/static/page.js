@@ -22,7 +22,10 @@ const board = new Board(me, press);
 const wire = new Wire({
   after: Math.max(0, Number(app.dataset.head) - HISTORY),
   onCard: (card, approval) => board.put(card, approval),
-  onEvent: (news) => activity.put(news),
+  onEvent: (news) => {
+    activity.put(news);
+    showHalt(news);
+  },
   onNotice: (text) => line.say(text),
   onState: showState,
 });
@@ -41,6 +44,14 @@ async function press(button, card) {
   const reply = await wire.press(button.token, comment);
   if (reply.card && reply.approval) board.put(reply.card, reply.approval);
   line.say(reply.text, reply.ok ? "good" : "bad", `${button.label} ${card.approval}`);
+}
+
+// The page was made knowing whether everything is stopped as of the entry `head`; older entries say nothing new.
+function showHalt(news) {
+  if (news.seq <= Number(app.dataset.head) || !["hub:halted", "hub:resumed"].includes(news.event)) return;
+  const banner = find("#halted");
+  banner.hidden = news.event === "hub:resumed";
+  find("span", banner).textContent = `by ${news.actor}`;
 }
 
 function showState(state, wait) {
