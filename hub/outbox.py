@@ -76,12 +76,7 @@ _FAIL = Statement(
         state=bindparam("state"),
     )
 )
-_RESUME = Statement(
-    update(_T).where(_T.c.state == _PENDING, _T.c.attempts == literal_column("0")).values(due_at=bindparam("now"))
-)
-_DEAD = Statement(
-    select(_T).where(_T.c.state == literal_column("'dead'")).order_by(_T.c.id.desc()).limit(literal_column("200"))
-)
+_RESUME = Statement(update(_T).where(_T.c.state == _PENDING).values(due_at=bindparam("now")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,11 +142,6 @@ def due(reader: Reader) -> list[Copy]:
     return [_copy(row) for row in reader.all(_DUE, now=reader.now_us)]
 
 
-def dead(reader: Reader) -> list[Copy]:
-    """The latest copies that were given up: somebody has to look."""
-    return [_copy(row) for row in reader.all(_DEAD)]
-
-
 def claim(tx: Tx, copy: Copy) -> bool:
     """Whether this attempt is ours; nobody else makes one meanwhile."""
     until = tx.now_us + int(CLAIM_SECONDS * SECOND)
@@ -159,7 +149,7 @@ def claim(tx: Tx, copy: Copy) -> bool:
 
 
 def resume(tx: Tx) -> int:
-    """Claims of a process that died are free again; only where no other process delivers."""
+    """Everything pending is due, also what a process that died had claimed; only where no other process delivers."""
     return tx.run(_RESUME, now=tx.now_us)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from sqlalchemy import bindparam, null, update
 
 from core import once
+from core.approvals import press
 from core.approvals.expire import expire
 from core.approvals.expire import next_deadline as next_expiry
 from core.clock import SECOND
@@ -87,6 +88,7 @@ def sweep(tx: Tx, world: World) -> None:
     """What is older than `keep` says is gone: once-keys, output, sessions, links, ended leases. Never the log."""
     keep = world.keep
     once.forget(tx, tx.now_us - int(keep.once_seconds * SECOND))
+    press.forget(tx, tx.now_us)
     tx.run(_OUTPUT, before=tx.now_us - int(keep.output_seconds * SECOND))
     sessions.sweep(tx, by=HUB.id, keep_seconds=keep.sessions_seconds)
     links.forget(tx, before_us=tx.now_us - int(keep.sessions_seconds * SECOND))

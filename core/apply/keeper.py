@@ -43,6 +43,7 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _SWEEPS = 50
+PART_SECONDS = 5.0
 _AT_THE_GATE = b"."
 
 
@@ -82,6 +83,19 @@ class Wire:
             line, _, self._buffer = self._buffer.partition(b"\n")
             messages.append(json.loads(line))
         return messages
+
+    def part(self) -> None:
+        """The hub has read the last word and closed its end, or PART_SECONDS passed.
+
+        A keeper that left at once could cost the hub that word: a write of the hub's into a closed socket ends its
+        reading too.
+        """
+        until = time.monotonic() + PART_SECONDS
+        poller = select.poll()
+        poller.register(self.fd, select.POLLIN)
+        while self.open and (left := until - time.monotonic()) > 0:
+            if poller.poll(int(left * 1000) + 1):
+                self.fill()
 
     def say(self, **message: Any) -> None:
         """The hub has the message, unless it is gone."""
@@ -242,9 +256,11 @@ def keep(fd: int) -> None:
         if told or not order.get("go"):
             os.waitpid(pid, 0)
             wire.say(failed=json.loads(told) if told else {"step": "gate", "errno": 0})
+            wire.part()
             return
         wire.say(running=True)
         wire.say(ended=watch.until_dead())
+        wire.part()
     except BaseException:
         kill(pid, plan["cgroup"], led=True)
         raise

@@ -84,17 +84,18 @@ class Bench:
         return await self.until_true(approval, lambda seen: seen["state"] in states)
 
     async def until_true(self, approval: str, true: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        until = asyncio.get_running_loop().time() + 30
         with self.hub.feed.watch(approval) as news:
-            async with asyncio.timeout(30):
-                while True:
-                    news.clear()
-                    if true(seen := await self.look(approval)):
-                        return seen
-                    try:
-                        async with asyncio.timeout(0.5):
-                            await news.wait()
-                    except TimeoutError:
-                        pass
+            while True:
+                news.clear()
+                if true(seen := await self.look(approval)):
+                    return seen
+                assert asyncio.get_running_loop().time() < until, f"this is where it stayed: {seen}"
+                try:
+                    async with asyncio.timeout(0.5):
+                        await news.wait()
+                except TimeoutError:
+                    pass
 
     async def asked(self, place: str = "one", who: str = "ana") -> dict[str, Any]:
         reply = await self.say(who, f"work {place} because it is time")
