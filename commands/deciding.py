@@ -62,6 +62,7 @@ def _decide(tx: Tx, call: Call, args: DecideArgs, prepared: None, *, verdict: Ve
             channel=call.channel,
             assurance=call.assurance,
             comment=comment,
+            evidence=call.evidence,
         )
         lines.append(_words(approval.name, verdict, decided.state, decided.first))
     return Outcome(text="\n".join(lines), approval=ids.parse("A", args.ids[0]), record=False)

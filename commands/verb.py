@@ -56,6 +56,8 @@ class Call:
     address: str | None = None
     said_at_us: int | None = None
     message_id: str | None = None
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    """What proved them, for receipts: which key, session or signature; never a secret."""
     typed: bool = False
     """True for words that a person typed: a decision without a digest is then answered with the card."""
 

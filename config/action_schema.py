@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from config.policy_schema import Requirement
 from config.scalars import Duration, Header, Name, ParamName, Pattern, Section, Template, Text, Variable, wrong
 from core.apply.action import Param as Declared
 from core.apply.params import check_value
@@ -180,6 +181,14 @@ class PreviewOperation(Operation):
     )
 
 
+class RollbackOperation(Operation):
+    """How it is taken back, and how that is shown together with the request."""
+
+    preview: Operation | None = Field(
+        default=None, description="Shows what the rollback would do; runs without side effects, with the request."
+    )
+
+
 class Action(Section):
     """A kind of operation that people and agents may ask for."""
 
@@ -199,7 +208,16 @@ class Action(Section):
     )
     preview: PreviewOperation | None = Field(default=None, description="Shows the effect; runs without side effects.")
     apply: Operation = Field(description="Carries it out.")
-    rollback: Operation | None = Field(default=None, description="Takes it back.")
+    rollback: RollbackOperation | None = Field(default=None, description="Takes it back.")
+    stash: Operation | None = Field(
+        default=None,
+        description="Says, right before it runs, what a rollback must know; the rollback gets it as INTERLOCK_STASH.",
+    )
+    reviewers: list[Requirement] = Field(
+        default=[],
+        max_length=20,
+        description="Who must agree whatever the policy: its seats are added to the policy's.",
+    )
     start: Literal["auto", "manual"] = Field(
         default="auto", description="Whether it runs once approved, or waits for `apply`."
     )

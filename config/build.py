@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
@@ -18,8 +20,10 @@ from core.audit.canonical import canonical
 from core.people.assurance import Assurance
 from core.people.directory import Directory, Kind, Principal
 from core.people.rights import Rights
-from core.policy.policy import Escalation, Policy, Requirement
-from core.world import Channel, Hook, Keep, Limits, World
+from core.policy.policy import BreakGlass, Escalation, GrantBounds, Hours, Policy, Requirement
+from core.world import Channel, FreezeWindow, Hook, Keep, Limits, World
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def build(hub: schema.Hub, root: Path, secrets: Secrets) -> World:
@@ -39,9 +43,10 @@ def build(hub: schema.Hub, root: Path, secrets: Secrets) -> World:
             agents_per_hour=hub.limits.agents.per_hour,
         ),
         actions={name: action(name, each) for name, each in hub.actions.items()},
-        policies=tuple(policy(each) for each in hub.policies),
+        policies=tuple(policy(each, hub.timezone) for each in hub.policies),
         channels={name: _channel(name, each, secrets) for name, each in hub.channels.items()},
         hooks={name: _hook(name, each, secrets) for name, each in hub.hooks.items()},
+        freezes=tuple(_freeze(each, hub.timezone) for each in hub.freezes),
         anchors=tuple(secrets.resolve(each) for each in hub.audit.anchors or ()),
         keep=Keep(
             output_seconds=hub.keep.output / 1000,
@@ -94,6 +99,9 @@ def action(name: str, given: action_schema.Action) -> Action:
         preview=Preview(operation=_operation(preview), compare=preview.compare) if preview else None,
         apply=_operation(given.apply),
         rollback=_operation(given.rollback) if given.rollback else None,
+        rollback_preview=_operation(given.rollback.preview) if given.rollback and given.rollback.preview else None,
+        stash=_operation(given.stash) if given.stash else None,
+        reviewers=_requirements(given.reviewers),
         start=given.start,
         visible_to=frozenset(given.visible_to),
         retry_safe=given.retry_safe,
@@ -110,12 +118,12 @@ def action_canonical(name: str, given: action_schema.Action) -> str:
     return canonical({"name": name, **content}).decode()
 
 
-def policy(given: policy_schema.Policy) -> Policy:
-    """The policy as the engine counts it."""
+def policy(given: policy_schema.Policy, timezone: str) -> Policy:
+    """The policy as the engine counts it; `timezone` is the hub's."""
     return Policy(
         name=given.name,
         when=given.when,
-        require=tuple(Requirement(group=each.group, person=each.person, count=each.count) for each in given.require),
+        require=_requirements(given.require),
         allow=given.allow,
         distinct_people=given.distinct_people,
         min_assurance=Assurance.parse(given.min_assurance),
@@ -123,10 +131,59 @@ def policy(given: policy_schema.Policy) -> Policy:
         apply_seconds=given.apply_expires / 1000,
         delegation=given.delegation,
         rollback=given.rollback,
+        reject=given.reject,
+        veto=tuple(given.veto),
+        remind_seconds=given.remind / 1000 if given.remind is not None else None,
+        hours=_hours(given.hours, timezone) if given.hours is not None else None,
+        break_glass=_glass(given.break_glass) if given.break_glass is not None else None,
+        grants=GrantBounds(longest_seconds=given.grants.longest / 1000, times=given.grants.times),
         escalate=tuple(Escalation(after_seconds=each.after / 1000, to=each.to) for each in given.escalate),
         ask=tuple(given.ask),
         canonical=canonical(_dump(given)).decode(),
     )
+
+
+def _requirements(given: Sequence[policy_schema.Requirement]) -> tuple[Requirement, ...]:
+    return tuple(Requirement(group=each.group, person=each.person, count=each.count) for each in given)
+
+
+def _hours(given: policy_schema.Hours, timezone: str) -> Hours:
+    return Hours(
+        days=frozenset(_DAYS.index(day) for day in given.days),
+        begin_minute=_minutes(given.begin),
+        end_minute=_minutes(given.end),
+        timezone=given.timezone or timezone,
+    )
+
+
+def _minutes(clock: str) -> int:
+    hours, _, minutes = clock.partition(":")
+    return int(hours) * 60 + int(minutes)
+
+
+def _glass(given: policy_schema.BreakGlass) -> BreakGlass:
+    return BreakGlass(groups=tuple(given.groups), review_seconds=given.review / 1000, reviewers=tuple(given.reviewers))
+
+
+def _freeze(given: schema.Freeze, timezone: str) -> FreezeWindow:
+    zone = given.timezone or timezone
+    return FreezeWindow(
+        name=given.name,
+        resources=tuple(given.resources),
+        reason=given.reason,
+        timezone=zone,
+        cron=given.cron,
+        seconds=(given.lasting or 0) / 1000,
+        begin=_moment(given.begin, zone),
+        until=_moment(given.until, zone),
+    )
+
+
+def _moment(text: str | None, zone: str) -> datetime | None:
+    if text is None:
+        return None
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo is not None else at.replace(tzinfo=ZoneInfo(zone))
 
 
 def _person(name: str, person: schema.Person) -> Principal:

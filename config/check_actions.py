@@ -44,10 +44,12 @@ def operations(path: Path, action: Action) -> Iterator[tuple[Path, Operation]]:
     """Every step of `action`, with its path."""
     for at, step in enumerate(action.validation):
         yield (*path, "validate", at), step
-    for key in ("preview", "apply", "rollback"):
+    for key in ("preview", "stash", "apply", "rollback"):
         step = getattr(action, key)
         if step is not None:
             yield (*path, key), step
+    if action.rollback is not None and action.rollback.preview is not None:
+        yield (*path, "rollback", "preview"), action.rollback.preview
 
 
 def _texts(source: Source, path: Path, action: Action) -> Iterator[Problem]:

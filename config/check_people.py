@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from config.build import directory
+from config.policy_schema import Requirement
 from config.problem import Path, Problem
 from config.schema import Hub
 from config.source import Source
@@ -68,20 +69,28 @@ def _groups(hub: Hub, source: Source) -> Iterator[Problem]:
     named: list[tuple[Path, str]] = []
     for right, holders in hub.rights.items():
         named += [(("rights", right, at), group) for at, group in enumerate(holders)]
+    seats: list[tuple[Path, Requirement]] = []
     for name, action in hub.actions.items():
         named += [(("actions", name, "visible_to", at), group) for at, group in enumerate(action.visible_to)]
+        seats += [(("actions", name, "reviewers", at), wanted) for at, wanted in enumerate(action.reviewers)]
     for place, policy in enumerate(hub.policies):
-        for at, wanted in enumerate(policy.require):
-            path: Path = ("policies", place, "require", at)
-            if wanted.group is not None:
-                named.append(((*path, "group"), wanted.group))
-            elif wanted.person not in hub.people:
-                yield source.problem((*path, "person"), f"{wanted.person} is no person here", _known(hub.people))
+        path: Path = ("policies", place)
+        seats += [((*path, "require", at), wanted) for at, wanted in enumerate(policy.require)]
+        named += [(("policies", place, "veto", at), group) for at, group in enumerate(policy.veto)]
+        if policy.break_glass is not None:
+            glass = policy.break_glass
+            named += [((*path, "break_glass", "groups", at), group) for at, group in enumerate(glass.groups)]
+            named += [((*path, "break_glass", "reviewers", at), group) for at, group in enumerate(glass.reviewers)]
         for at, step in enumerate(policy.escalate):
             if step.to not in groups and step.to not in hub.people:
                 yield source.problem(
                     ("policies", place, "escalate", at, "to"), f"there is neither group nor person {step.to}"
                 )
+    for where, wanted in seats:
+        if wanted.group is not None:
+            named.append(((*where, "group"), wanted.group))
+        elif wanted.person not in hub.people:
+            yield source.problem((*where, "person"), f"{wanted.person} is no person here", _known(hub.people))
     for path, group in named:
         if group not in groups:
             yield source.problem(

@@ -64,7 +64,7 @@ def _satisfiable(hub: Hub, source: Source) -> Iterator[tuple[bool, Problem]]:
     if not list(people):
         return
     for at, given in enumerate(hub.policies):
-        policy = built(given)
+        policy = built(given, hub.timezone)
         failing = {
             each.id: verdict.reason
             for each in people

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from config.scalars import Cel, Duration, Name, Section, Text, wrong
+from config.scalars import Cel, ClockTime, Duration, Name, Section, Text, Zone, wrong
 
 
 class Requirement(Section):
@@ -30,6 +30,40 @@ class Escalation(Section):
 
     after: Duration = Field(description="How long after the request.")
     to: Name = Field(description="The group or person asked then; it adds no seat.")
+
+
+class Hours(Section):
+    """When people are expected to decide: clocks, reminders and escalations of the policy count these hours only."""
+
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = Field(
+        default=["mon", "tue", "wed", "thu", "fri"], min_length=1, description="The days that count."
+    )
+    begin: ClockTime = Field(default="09:00", alias="from", description="When each of them begins.")
+    end: ClockTime = Field(default="17:00", alias="to", description="When each of them ends; 24:00 is midnight.")
+    timezone: Zone | None = Field(default=None, description="Whose clock; the hub's when it is not given.")
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if self.begin >= self.end:
+            raise wrong(f"from {self.begin} is not before to {self.end}", 'write from: "09:00", to: "17:00"')
+        return self
+
+
+class BreakGlass(Section):
+    """Who may run it at once, with a reason, and owes a review afterwards."""
+
+    groups: list[Name] = Field(min_length=1, max_length=20, description="The groups whose members may.")
+    review: Duration = Field(default=86_400_000, description="Within what time somebody must have reviewed it; 24h.")
+    reviewers: list[Name] = Field(
+        default=[], max_length=20, description="The groups that may review it; those who decide when not given."
+    )
+
+
+class Grants(Section):
+    """How far "approve, and allow the same again" may go."""
+
+    longest: Duration = Field(default=28_800_000, description="For how long at most; 8h by default.")
+    times: int = Field(default=20, ge=0, le=1000, description="How many times at most; 0 allows none at all.")
 
 
 class Policy(Section):
@@ -58,6 +92,18 @@ class Policy(Section):
     rollback: Literal["policy", "allow"] = Field(
         default="policy", description="Whether a rollback is decided like the request, or allowed."
     )
+    reject: int = Field(
+        default=1, ge=1, le=50, description="How many of those who could approve must reject to end it."
+    )
+    veto: list[Name] = Field(
+        default=[], max_length=20, description="Groups whose every member may reject alone, though they fill no seat."
+    )
+    remind: Duration | None = Field(
+        default=None, description="After what time those who have not decided are asked again; then at twice the time."
+    )
+    hours: Hours | None = Field(default=None, description="The hours that its clocks count; every hour without it.")
+    break_glass: BreakGlass | None = Field(default=None, description="Who may run it at once and be reviewed later.")
+    grants: Grants = Field(default=Grants(), description="How far a decision may allow the same again.")
     escalate: list[Escalation] = Field(default=[], max_length=10, description="Who is asked as well, later.")
     ask: list[Text] = Field(
         default=[], max_length=20, description="Channels that carry the request: mail, slack:#prod."

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from ipaddress import ip_network
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
@@ -25,6 +27,7 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _ACTION = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _RATE = re.compile(r"([0-9]{1,7}(?:\.[0-9]{1,3})?)/([smh])")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00")
 _PER = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -123,6 +126,26 @@ def _network(text: str) -> str:
         raise wrong(f"{error}", "write an address or a network, like 10.0.0.0/8") from None
 
 
+def _cron(text: str) -> str:
+    try:
+        CronSim(text, datetime(2026, 1, 1, tzinfo=UTC))
+    except CronSimError as error:
+        raise wrong(
+            f"{text!r} is no cron line: {error}", "write minute hour day month weekday, like 0 18 * * 5"
+        ) from None
+    return text
+
+
+def _moment(value: Any) -> str:
+    if isinstance(value, datetime | date):  # YAML reads a bare time as one
+        value = value.isoformat()
+    try:
+        datetime.fromisoformat(str(value))
+    except ValueError:
+        raise wrong(f"{value!r} is no time", "write it like 2026-12-20T18:00 or 2026-12-20T18:00:00Z") from None
+    return str(value)
+
+
 def _rate(text: str) -> str:
     found = _RATE.fullmatch(text)
     if not found or float(found[1]) == 0:
@@ -166,6 +189,10 @@ Origin = Annotated[str, AfterValidator(_origin)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Network = Annotated[str, AfterValidator(_network)]
 Rate = Annotated[str, AfterValidator(_rate)]
+Cron = Annotated[str, AfterValidator(_cron)]
+Moment = Annotated[str, BeforeValidator(_moment)]
+"""An ISO 8601 time; one without an offset is in the zone that stands beside it."""
+ClockTime = Annotated[str, _matching(_CLOCK, "is no time of day", 'write it in quotes, like "09:00"')]
 Template = Annotated[str, Field(min_length=1, max_length=4096), _accepted(placeholders, "write {name} for a parameter")]
 Pattern = Annotated[str, _accepted(check_pattern, "see https://docs.rs/regex/latest/regex/#syntax")]
 Cel = Annotated[str, _accepted(Expression.compile, "see docs/configuration.md, Expressions")]

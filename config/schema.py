@@ -11,7 +11,9 @@ from config.policy_schema import Policy
 from config.scalars import (
     ActionName,
     Cel,
+    Cron,
     Duration,
+    Moment,
     Name,
     Network,
     Origin,
@@ -113,6 +115,32 @@ class Hook(Section):
         return self
 
 
+class Freeze(Section):
+    """A time in which nothing that needs some resources is approved or started."""
+
+    name: Name = Field(description="Its name, on cards and in refusals.")
+    resources: list[Text] = Field(
+        min_length=1,
+        max_length=50,
+        description="What is frozen: kind:name, with * for any part, like env:prod or env:*.",
+    )
+    reason: Text = Field(description="Why, for those whom it stops.")
+    cron: Cron | None = Field(default=None, description="When each one begins, with `for`.")
+    lasting: Duration | None = Field(default=None, alias="for", description="How long each one lasts.")
+    begin: Moment | None = Field(default=None, alias="from", description="When the only one begins, with `until`.")
+    until: Moment | None = Field(default=None, description="When the only one ends.")
+    timezone: Zone | None = Field(default=None, description="Whose clock; the hub's when it is not given.")
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        repeated = self.cron is not None and self.lasting is not None
+        once = self.begin is not None and self.until is not None
+        given = [each for each in (self.cron, self.lasting, self.begin, self.until) if each is not None]
+        if repeated == once or len(given) != 2:
+            raise wrong("needs either cron and for, or from and until", 'write cron: "0 18 * * 5", for: 62h')
+        return self
+
+
 class Audit(Section):
     """Where checkpoints of the log go besides the data directory."""
 
@@ -160,6 +188,9 @@ class Hub(Section):
         default={}, description="Ways in and out besides HTTP, the page and the shell."
     )
     hooks: dict[Name, Hook] = Field(default={}, description="Inbound webhooks.")
+    freezes: list[Freeze] = Field(
+        default=[], max_length=100, description="Times in which nothing that needs some resources may start."
+    )
     audit: Audit = Field(default=Audit(), description="The log's checkpoints.")
     keep: Keep = Field(default=Keep(), description="How long things are kept.")
 

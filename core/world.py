@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,20 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeWindow:
+    """A freeze of hub.yaml: repeated (`cron` and `seconds`) or once (`begin` and `until`, aware)."""
+
+    name: str
+    resources: tuple[str, ...]
+    reason: str
+    timezone: str
+    cron: str | None = None
+    seconds: float = 0.0
+    begin: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """One configuration. `version` is 0 until the hub has published it; `digest` names its content (hex SHA-256)."""
 
@@ -77,5 +92,6 @@ class World:
     policies: tuple[Policy, ...] = ()
     channels: Mapping[str, Channel] = field(default_factory=dict)
     hooks: Mapping[str, Hook] = field(default_factory=dict)
+    freezes: tuple[FreezeWindow, ...] = ()
     anchors: tuple[str, ...] = ()
     keep: Keep = Keep()

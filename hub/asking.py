@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from core.approvals.approval import Approval
+from core.approvals.rule import rule_of
 from core.approvals.states import State
 from core.people.directory import Principal
 from core.policy.counting import barred_by, eligible
@@ -36,7 +37,7 @@ def targets(
     """
     found = [*_origin(approval, adapters)]
     if approval.state is State.REVIEWING:
-        policy = next((each for each in world.policies if each.name == approval.policy), None)
+        policy = rule_of(world, approval)
         if policy is not None:
             people = _deciders(world, approval, policy)
             found += _asked(policy, people, adapters) if policy.ask else _preferred(people, adapters, works)

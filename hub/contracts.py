@@ -55,6 +55,8 @@ class Inbound:
     """Text that came with a press."""
     may_decide: bool = True
     """False where the proof is a key that was made with `--no-decide`."""
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    """What proved the sender, for the log and receipts: `{"signature": "slack v0"}`, `{"key": "ilk_ab12"}`; no secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -130,6 +130,7 @@ class Pipeline:
             address=inbound.answer_to,
             said_at_us=inbound.said_at_us,
             message_id=inbound.message_id,
+            evidence=inbound.evidence,
         )
 
     async def _press(self, call: Call, token: str, comment: str | None) -> Reply:

@@ -16,6 +16,7 @@ from core.approvals.approval import Approval, find, from_row
 from core.approvals.digest import comparable
 from core.approvals.proposal import bound_value, described, executables, rendered
 from core.approvals.review import Checked, enter_review
+from core.approvals.rule import rule_of
 from core.approvals.states import State
 from core.errors import Conflict, Refusal
 from core.policy.policy import Policy
@@ -83,7 +84,7 @@ class Reviewing:
     async def _check(self, approval: Approval) -> None:
         world = self._world()
         action = world.actions.get(approval.action)
-        policy = next((each for each in world.policies if each.name == approval.policy), None)
+        policy = rule_of(world, approval)
         if action is None or policy is None or policy.canonical != approval.policy_json:
             checked = Checked(
                 validation=[], preview=None, bound=None, problems=["its action or policy is no longer configured"]

@@ -33,6 +33,7 @@ from core.approvals.digest import digest as digest_of
 from core.approvals.finish import finish
 from core.approvals.flags import halted
 from core.approvals.review import reopen
+from core.approvals.rule import rule_of
 from core.approvals.run import Run, find_run, identify
 from core.approvals.start import start
 from core.approvals.states import State
@@ -246,7 +247,7 @@ class Runner:
         """Steps 2 and 3; None when the world moved and the request went back to review."""
         world = self._world()
         action = world.actions.get(approval.action)
-        policy = next((each for each in world.policies if each.name == approval.policy), None)
+        policy = rule_of(world, approval)
         if action is None or policy is None:
             raise Conflict("policy_changed", f"the action or policy of {approval.name} is no longer configured")
         sealed = await self._db.read(secret.sealed_of, approval.id)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from core.policy.policy import Requirement
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Param:
@@ -79,6 +81,12 @@ class Action:
     preview: Preview | None = None
     apply: Operation
     rollback: Operation | None = None
+    rollback_preview: Operation | None = None
+    """Shows with the request what a rollback would do; free of side effects."""
+    stash: Operation | None = None
+    """Says right before the apply what a rollback must know; free of side effects."""
+    reviewers: tuple[Requirement, ...] = ()
+    """Seats that are added to whatever policy is in force."""
     start: Literal["auto", "manual"] = "auto"
     visible_to: frozenset[str] = frozenset()
     """Groups that may see and request it; empty means everybody known."""

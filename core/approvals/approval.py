@@ -19,7 +19,8 @@ from core.store.statement import Statement
 from core.store.tx import Tx
 
 _T = schema.approval
-_JSON = ("params", "owners", "resources", "validation", "preview", "bound")
+_JSON = ("params", "owners", "resources", "validation", "preview", "bound", "rollback_preview")
+_COUNTS = ("returns", "glass", "reminders", "escalations")
 _FIND = Statement(select(_T).where(_T.c.id == bindparam("id")))
 _NEW = Statement(insert(_T), tuple(column.name for column in _T.columns))
 
@@ -67,6 +68,16 @@ class Approval:
     rollback_run: int | None
     retry_of: int | None
     attempt: int
+    rollback_preview: Mapping[str, Any] | None = None
+    by_grant: int | None = None
+    glass: int = 0
+    override_by: str | None = None
+    override_why: str | None = None
+    override_at: int | None = None
+    remind_at: int | None = None
+    reminders: int = 0
+    escalate_at: int | None = None
+    escalations: int = 0
 
     @property
     def name(self) -> str:
@@ -95,8 +106,8 @@ def find(reader: Reader, number: int) -> Approval:
 
 
 def create(tx: Tx, values: Mapping[str, Any]) -> None:
-    """Store a new approval; columns that are not given are empty."""
-    row = dict.fromkeys(column.name for column in _T.columns) | dict(values)
+    """Store a new approval; columns that are not given are empty, counts 0."""
+    row = dict.fromkeys(column.name for column in _T.columns) | dict.fromkeys(_COUNTS, 0) | dict(values)
     for field in _JSON:
         if row[field] is not None:
             row[field] = dump(row[field])

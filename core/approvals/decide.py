@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from core.approvals.approval import Approval, change
 from core.approvals.closing import close
 from core.approvals.decision import Decision, Verdict, add, decisions, replace_own, votes
+from core.approvals.rule import rule_in_force
 from core.approvals.states import State
 from core.errors import Conflict, Forbidden, Invalid, Stale
 from core.people.assurance import Assurance
@@ -28,14 +31,6 @@ class Decided:
     """False when the same person had said the same before: nothing changed."""
 
 
-def policy_in_force(world: World, approval: Approval) -> Policy:
-    """The policy that the request is bound to. Raises Conflict `policy_changed` when the configuration moved on."""
-    for policy in world.policies:
-        if policy.name == approval.policy and policy.canonical == approval.policy_json:
-            return policy
-    raise Conflict("policy_changed", f"the policy of {approval.name} has just changed; it is being checked again")
-
-
 def decide(
     tx: Tx,
     world: World,
@@ -47,6 +42,7 @@ def decide(
     channel: str,
     assurance: Assurance,
     comment: str | None,
+    evidence: Mapping[str, str] = MappingProxyType({}),
 ) -> Decided:
     """The verdict is recorded and counted; the approval moves when that is enough.
 
@@ -56,7 +52,7 @@ def decide(
     if by.kind is not Kind.PERSON:
         raise Forbidden("not_a_person", "agents and services ask; only people decide")
     _demand_state(approval, verdict)
-    policy = policy_in_force(world, approval)
+    policy = rule_in_force(world, approval)
     barred = barred_by(approval.requester, approval.owners, world.people)
     if by.id in barred:
         raise Forbidden("own_request", f"you asked for {approval.name}, or own who did; somebody else must decide")
@@ -79,6 +75,7 @@ def decide(
         channel=channel,
         assurance=int(assurance),
         comment=comment,
+        evidence=evidence,
         at=tx.now_us,
     )
     add(tx, decision) if mine is None else replace_own(tx, mine, decision)
@@ -92,6 +89,7 @@ def decide(
             "revision": approval.revision,
             "digest": approval.digest,
             "assurance": assurance.word,
+            "evidence": dict(evidence),
         },
         private={"comment": comment} if comment else {},
     )

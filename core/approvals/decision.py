@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sqlalchemy import bindparam, delete, insert, select
 
 from core.policy.counting import Vote
 from core.store import schema
-from core.store.rows import Reader
+from core.store.encoding import dump, load
+from core.store.rows import Reader, Row
 from core.store.statement import Statement
 from core.store.tx import Tx
 
@@ -38,6 +40,15 @@ class Decision:
     assurance: int
     comment: str | None
     at: int
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    """What proved the person: which key, session or signature."""
+    delegation: int | None = None
+    """The delegation by which `by` spoke for `on_behalf_of`."""
+
+    @property
+    def voice(self) -> str:
+        """Whose say it is."""
+        return self.on_behalf_of or self.by
 
 
 _FIELDS = tuple(Decision.__dataclass_fields__)
@@ -46,12 +57,19 @@ _FIELDS = tuple(Decision.__dataclass_fields__)
 def decisions(reader: Reader, approval: int, revision: int) -> list[Decision]:
     """The decisions on that revision, in the order in which they were given."""
     rows = reader.all(_OF, approval=approval, revision=revision)
-    return [Decision(**{field: row[field] for field in _FIELDS}) for row in rows]
+    return [_decision(row) for row in rows]
+
+
+def _decision(row: Row) -> Decision:
+    values = {name: row[name] for name in _FIELDS}
+    values["evidence"] = load(values["evidence"]) or {}
+    return Decision(**values)
 
 
 def add(tx: Tx, decision: Decision) -> None:
-    """Store a decision; the table allows one a person and revision."""
-    tx.run(_NEW, **{field: getattr(decision, field) for field in _FIELDS})
+    """Store a decision; the table allows one for each revision, person and voice."""
+    values = {name: getattr(decision, name) for name in _FIELDS}
+    tx.run(_NEW, **values | {"evidence": dump(decision.evidence), "voice": decision.voice})
 
 
 def replace_own(tx: Tx, old: Decision, new: Decision) -> None:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from core.apply.action import Action, CommandSpec, Operation
 from core.apply.params import bind
 from core.apply.template import render, render_argv, render_http
+from core.approvals.rule import with_reviewers
 from core.clock import from_us
 from core.errors import Conflict, NotFound
 from core.people.assurance import Assurance
@@ -74,7 +75,7 @@ def propose(
         resources=resources,
         now=from_us(now_us).astimezone(ZoneInfo(world.timezone)),
     )
-    policy = choose(world.policies, context)
+    policy = with_reviewers(choose(world.policies, context), defined)
     verdict = could_satisfy(policy, world.people, barred_by(requester.id, requester.owners, world.people))
     if not verdict.possible:
         raise Conflict("unsatisfiable", f"nobody could ever approve this: {verdict.reason}", policy=policy.name)

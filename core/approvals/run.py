@@ -69,6 +69,10 @@ class Run:
     ended_at: int | None
     stop_asked_at: int | None
     stop_by: str | None
+    stash: bytes | None = None
+    """What the action's `stash` said before it ran."""
+    asked_by: str | None = None
+    """Who asked for it, where somebody did: a rollback."""
 
     @property
     def name(self) -> str:

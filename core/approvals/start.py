@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from core.approvals.approval import Approval, change
-from core.approvals.decide import policy_in_force
 from core.approvals.decision import decisions, votes
 from core.approvals.flags import config_in_force, halted
+from core.approvals.rule import rule_in_force
 from core.approvals.run import insert_run
 from core.approvals.states import State
 from core.errors import Conflict, Stale
@@ -34,7 +34,7 @@ def start(tx: Tx, world: World, approval: Approval, *, digest: str, lease: Lease
         raise Stale("world_moved", f"what {approval.name} would do is no longer what was approved")
     if approval.hold_until is not None and approval.hold_until > tx.now_us:
         raise Conflict("holding", f"{approval.name} is in its hold window")
-    policy = policy_in_force(world, approval)
+    policy = rule_in_force(world, approval)
     barred = barred_by(approval.requester, approval.owners, world.people)
     count = tally(policy, votes(decisions(tx, approval.id, approval.revision)), world.people, barred)
     if not count.satisfied:

@@ -6,6 +6,7 @@ from core.approvals.approval import Approval
 from core.approvals.closing import close
 from core.approvals.decision import decisions
 from core.approvals.flags import clear, halt, halted
+from core.approvals.rule import rule_of
 from core.approvals.run import Run, ask_stop, find_run
 from core.approvals.states import State
 from core.errors import Conflict, Forbidden
@@ -22,9 +23,9 @@ def demand_may_stop(tx: Tx, world: World, approval: Approval, by: Principal) -> 
     if any(each.by == by.id for each in decisions(tx, approval.id, approval.revision)):
         return
     barred = barred_by(approval.requester, approval.owners, world.people)
-    for policy in world.policies:
-        if policy.name == approval.policy and eligible(policy, by.id, world.people, barred):
-            return
+    rule = rule_of(world, approval)
+    if rule is not None and eligible(rule, by.id, world.people, barred):
+        return
     raise Forbidden("may_not_stop", f"{approval.name} is stopped by its requester, its approvers, or the right stop")
 
 

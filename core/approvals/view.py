@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, select
 from core.approvals.approval import Approval, find, from_row
 from core.approvals.decision import Decision, decisions, votes
 from core.approvals.proposal import described, rendered, visible
+from core.approvals.rule import rule_of
 from core.approvals.run import find_run
 from core.approvals.states import ENDED, OPEN, State
 from core.clock import rfc3339
@@ -45,11 +46,6 @@ def etag(approval: Approval) -> str:
     return f'"{approval.id}-{approval.version}"'
 
 
-def policy_of(world: World, approval: Approval) -> Policy | None:
-    """The configured policy that the request names, or None when it is gone."""
-    return next((policy for policy in world.policies if policy.name == approval.policy), None)
-
-
 def may_see(world: World, principal: Principal, approval: Approval) -> bool:
     """Whether `principal` may know of the approval: everybody, unless its action is for some groups only."""
     action = world.actions.get(approval.action)
@@ -57,7 +53,7 @@ def may_see(world: World, principal: Principal, approval: Approval) -> bool:
         return True
     if action is None or visible(action, principal):
         return world.rights.has(principal, "read")
-    policy = policy_of(world, approval)
+    policy = rule_of(world, approval)
     barred = barred_by(approval.requester, approval.owners, world.people)
     return policy is not None and eligible(policy, principal.id, world.people, barred)
 
@@ -70,7 +66,7 @@ def view(reader: Reader, world: World, number: int) -> dict[str, Any]:
 def view_of(reader: Reader, world: World, approval: Approval) -> dict[str, Any]:
     """The Approval of CONTRACT, with `version` and `commands` beside it."""
     given = decisions(reader, approval.id, approval.revision)
-    policy = policy_of(world, approval)
+    policy = rule_of(world, approval)
     return {
         "id": approval.name,
         "version": approval.version,
@@ -221,7 +217,7 @@ def concerns(reader: Reader, world: World, viewer: Principal, approval: Approval
     """Whether the viewer asked for it, or is somebody whose decision it waits for."""
     if viewer.id == approval.requester:
         return True
-    policy = policy_of(world, approval)
+    policy = rule_of(world, approval)
     if policy is None or approval.state is not State.REVIEWING:
         return False
     barred = barred_by(approval.requester, approval.owners, world.people)
@@ -233,7 +229,7 @@ def concerns(reader: Reader, world: World, viewer: Principal, approval: Approval
 def who(reader: Reader, world: World, number: int) -> dict[str, Any]:
     """What is missing, who could give it, who cannot and why."""
     approval = find(reader, number)
-    policy = policy_of(world, approval)
+    policy = rule_of(world, approval)
     if policy is None:
         return {"words": f"policy {approval.policy} is no longer configured", "missing": [], "could": [], "cannot": []}
     barred = barred_by(approval.requester, approval.owners, world.people)

@@ -32,6 +32,36 @@ class Escalation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hours:
+    """When people are expected to decide, in one time zone."""
+
+    days: frozenset[int]
+    """0 is Monday, as `datetime.weekday` counts."""
+    begin_minute: int
+    end_minute: int
+    """Minutes since midnight; 1440 is the next midnight."""
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakGlass:
+    """Who may run it at once and owes a review within a set time."""
+
+    groups: tuple[str, ...]
+    review_seconds: float
+    reviewers: tuple[str, ...] = ()
+    """Groups that may review; those who could decide when empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantBounds:
+    """How far a decision may allow the same again; `times` 0 allows none."""
+
+    longest_seconds: float = 8 * 3600.0
+    times: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """The rule in force for a request: the first whose `when` is true."""
 
@@ -47,6 +77,16 @@ class Policy:
     apply_seconds: float = 3600.0
     delegation: Literal["any", "members", "none"] = "any"
     rollback: Literal["policy", "allow"] = "policy"
+    reject: int = 1
+    """How many of those who could approve must reject to end it."""
+    veto: tuple[str, ...] = ()
+    """Groups whose every member may reject alone, though they fill no seat."""
+    remind_seconds: float | None = None
+    """After what time those who have not decided are asked again; then at twice the time. None: never."""
+    hours: Hours | None = None
+    """The hours that its clocks count; None: every hour."""
+    break_glass: BreakGlass | None = None
+    grants: GrantBounds = GrantBounds()
     escalate: tuple[Escalation, ...] = ()
     ask: tuple[str, ...] = ()
     canonical: str = ""

@@ -187,7 +187,36 @@ approval = Table(
     Column("rollback_run", BigInteger),
     Column("retry_of", BigInteger),
     Column("attempt", Integer, nullable=False),
+    # What the rollback would do, as its preview said when the request was checked; JSON like `preview`.
+    Column("rollback_preview", Text),
+    # The grant that approved it, when one did.
+    Column("by_grant", BigInteger),
+    # 1 when it ran by break-glass: its review is in `owed_review`.
+    Column("glass", Integer, nullable=False, server_default=text("0")),
+    # Who overrode the freezes for this revision, and why.
+    Column("override_by", Text),
+    Column("override_why", Text),
+    _us("override_at"),
+    # The next reminder and escalation, and how many there were. None: none is due any more.
+    _us("remind_at"),
+    Column("reminders", Integer, nullable=False, server_default=text("0")),
+    _us("escalate_at"),
+    Column("escalations", Integer, nullable=False, server_default=text("0")),
     Index("approval_state", "state", "id"),
+    Index("approval_review_clock", "state", "review_expires_at"),
+    Index("approval_apply_clock", "state", "apply_expires_at"),
+    Index(
+        "approval_remind",
+        "remind_at",
+        sqlite_where=text("remind_at IS NOT NULL"),
+        postgresql_where=text("remind_at IS NOT NULL"),
+    ),
+    Index(
+        "approval_escalate",
+        "escalate_at",
+        sqlite_where=text("escalate_at IS NOT NULL"),
+        postgresql_where=text("escalate_at IS NOT NULL"),
+    ),
     Index("approval_requester", "requester", "id"),
 )
 
@@ -217,8 +246,109 @@ decision = Table(
     Column("channel", Text, nullable=False),
     Column("assurance", Integer, nullable=False),
     Column("comment", Text),
+    # What proved the person, as JSON: which key, session or signature. For the receipt.
+    Column("evidence", Text),
+    # The delegation by which `by` spoke for `on_behalf_of`.
+    Column("delegation", BigInteger),
+    # Whose say it is: `on_behalf_of`, or `by`.
+    Column("voice", Text, nullable=False, server_default=text("''")),
     _us("at", nullable=False),
-    UniqueConstraint("approval", "revision", "by", name="decision_once"),
+    UniqueConstraint("approval", "revision", "by", "voice", name="decision_once"),
+)
+
+delegation = Table(
+    "delegation",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("delegator", Text, nullable=False),
+    Column("delegate", Text, nullable=False),
+    # `delegate` (may speak for), `follow` (whose approval speaks for), `away` (as delegate, while away).
+    Column("kind", Text, nullable=False),
+    # Action names as JSON; None for all.
+    Column("actions", Text),
+    _us("until", nullable=False),
+    _us("created_at", nullable=False),
+    Column("channel", Text),
+    _us("ended_at"),
+    Column("ended", Text),
+    Index("delegation_delegator", "delegator", "ended_at"),
+    Index("delegation_delegate", "delegate", "ended_at"),
+)
+
+grant = Table(
+    "grant",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    # The approved request that it repeats, and the terms that a later one must equal (hex SHA-256 and JSON).
+    Column("approval", BigInteger, nullable=False),
+    Column("requester", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("terms_digest", Text, nullable=False),
+    Column("terms", Text, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("used", Integer, nullable=False),
+    # `proposed` until enough people chose it, `active`, `ended`.
+    Column("state", Text, nullable=False),
+    Column("seconds", BigInteger, nullable=False),
+    _us("until"),
+    _us("created_at", nullable=False),
+    Column("created_by", Text, nullable=False),
+    _us("ended_at"),
+    Column("ended", Text),
+    Index("grant_terms", "terms_digest", "state"),
+    Index("grant_approval", "approval"),
+    Index("grant_state", "state", "until"),
+)
+
+grant_choice = Table(
+    "grant_choice",
+    metadata,
+    # Who chose the grant besides approving: it needs the full quorum.
+    Column("grant", BigInteger, primary_key=True, autoincrement=False),
+    Column("person", Text, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("assurance", Integer, nullable=False),
+    _us("at", nullable=False),
+)
+
+grant_use = Table(
+    "grant_use",
+    metadata,
+    Column("grant", BigInteger, primary_key=True, autoincrement=False),
+    Column("approval", BigInteger, primary_key=True, autoincrement=False),
+    _us("at", nullable=False),
+)
+
+owed_review = Table(
+    "owed_review",
+    metadata,
+    # A break-glass run is looked at afterwards, and nags until it was.
+    Column("approval", BigInteger, primary_key=True, autoincrement=False),
+    _us("due_at", nullable=False),
+    _us("nag_at"),
+    Column("nags", Integer, nullable=False),
+    Column("verdict", Text),
+    Column("reviewed_by", Text),
+    Column("comment", Text),
+    _us("reviewed_at"),
+    _us("created_at", nullable=False),
+    Index("owed_review_nag", "nag_at"),
+)
+
+freeze = Table(
+    "freeze",
+    metadata,
+    # Freezes made by command; those of hub.yaml are computed from it.
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("resources", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    _us("starts_at", nullable=False),
+    _us("ends_at", nullable=False),
+    Column("created_by", Text, nullable=False),
+    _us("created_at", nullable=False),
+    _us("ended_at"),
+    Column("ended_by", Text),
+    Index("freeze_ends", "ended_at", "ends_at"),
 )
 
 secret = Table(
@@ -262,6 +392,10 @@ run = Table(
     _us("ended_at"),
     _us("stop_asked_at"),
     Column("stop_by", Text),
+    # What the action's `stash` said before it ran; the rollback gets it.
+    Column("stash", LargeBinary),
+    # Why it runs a rollback, who asked for it and where.
+    Column("asked_by", Text),
     UniqueConstraint("approval", "kind", name="run_once"),
     Index("run_state", "state"),
 )
