@@ -69,7 +69,7 @@ def _decision(row: Row) -> Decision:
 def add(tx: Tx, decision: Decision) -> None:
     """Store a decision; the table allows one for each revision, person and voice."""
     values = {name: getattr(decision, name) for name in _FIELDS}
-    tx.run(_NEW, **values | {"evidence": dump(decision.evidence), "voice": decision.voice})
+    tx.run(_NEW, **values | {"evidence": dump(dict(decision.evidence)), "voice": decision.voice})
 
 
 def replace_own(tx: Tx, old: Decision, new: Decision) -> None:
