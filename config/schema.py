@@ -26,6 +26,7 @@ from config.scalars import (
     Zone,
     wrong,
 )
+from core.clock import show_duration
 
 
 class Person(Section):
@@ -198,4 +199,15 @@ class Hub(Section):
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of hub.yaml, for editors."""
     schema = Hub.model_json_schema(by_alias=True)
+    for section in (schema, *schema["$defs"].values()):
+        for key in section.get("properties", {}).values():
+            _write_default(key)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Interlock hub.yaml"}
+
+
+def _write_default(key: dict[str, Any]) -> None:
+    """The default as one would write it: a duration in words, a section by its own keys' defaults."""
+    if key.get("type") == ["string", "number"] and isinstance(key.get("default"), int):
+        key["default"] = show_duration(key["default"] / 1000)
+    elif "$ref" in key:
+        key.pop("default", None)

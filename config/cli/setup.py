@@ -63,12 +63,17 @@ def check(
     )
 
 
-def schema() -> None:
+def schema(
+    markdown: Annotated[bool, typer.Option("--markdown", help="A page to read, docs/hub-yaml.md, instead.")] = False,
+) -> None:
     """Print the JSON Schema of hub.yaml, for editors."""
+    from config.reference import reference
     from config.schema import json_schema
 
-    value = json_schema()
-    answer("", value, as_json=True)
+    if markdown:
+        answer(reference().rstrip("\n"), {}, as_json=False)
+    else:
+        answer("", json_schema(), as_json=True)
 
 
 def reload(data: DataPath = None, as_json: AsJson = False) -> None:
