@@ -127,6 +127,7 @@ class _Process:
         """The ready line: one JSON object on stdout for programs, a few friendly lines for people."""
         seconds = round(time.monotonic() - self._began, 3)
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        hub.served_at = url
         facts = {
             "ready": True,
             "url": url,

@@ -41,7 +41,7 @@ from hub.checkpoints import Checkpoints
 from hub.contracts import Adapter, Caller, Command, Inbound, News, Reply, Telling
 from hub.delivery import Delivery
 from hub.feed import Feed
-from hub.http.origin import origins
+from hub.http.origin import origins, reachable
 from hub.limits import Limiter
 from hub.metrics import Metrics
 from hub.news import follow
@@ -112,6 +112,8 @@ class Hub:
         self.feed = Feed(db)
         self.feed.listen(self.metrics.learn)
         self.started_at = 0
+        self.served_at = ""
+        """Where it listens, as a URL, once it does."""
         self.problems: list[str] = []
         """Why the last reload was refused; empty while the newest configuration is in force."""
         self._world = world
@@ -158,8 +160,8 @@ class Hub:
 
     @property
     def public_url(self) -> str:
-        """Where people find this hub."""
-        return self._world.public_url
+        """Where people find this hub: as configured, but never another port of this machine than the one it serves."""
+        return reachable(self._world.public_url, self.served_at)
 
     def _carrier(self) -> Carrier:
         return Carrier(root=self._world.root, resolve=self._resolve, cgroups=self._cgroups)

@@ -24,6 +24,15 @@ def hostname(host: str) -> str | None:
         return None
 
 
+def reachable(public_url: str, served_at: str) -> str:
+    """`public_url`, or `served_at` where the first is empty or another port of this very machine."""
+    if not served_at:
+        return public_url
+    public, served = urlsplit(public_url), urlsplit(served_at)
+    same = public.scheme == served.scheme and public.hostname in _LOCAL and served.hostname in _LOCAL
+    return served_at if same or not public_url else public_url
+
+
 def demand_host(host: str | None, public_url: str) -> None:
     """Nothing, when the Host header names this hub. Raises Invalid (`unknown_host`)."""
     name = hostname(host or "")

@@ -3,7 +3,7 @@
 import pytest
 
 from core.errors import Forbidden, Invalid
-from hub.http.origin import demand_host, demand_same_site
+from hub.http.origin import demand_host, demand_same_site, reachable
 
 PUBLIC = "https://hub.example"
 
@@ -54,3 +54,17 @@ def test_other_names_are_refused(host: str | None) -> None:
         demand_host(host, PUBLIC)
     with pytest.raises(Invalid):
         demand_host(host, "")
+
+
+@pytest.mark.parametrize(
+    ("public", "served", "told"),
+    [
+        ("http://127.0.0.1:8000", "http://127.0.0.1:9000", "http://127.0.0.1:9000"),
+        ("http://localhost:8000", "", "http://localhost:8000"),
+        ("", "http://127.0.0.1:9000", "http://127.0.0.1:9000"),
+        ("https://localhost", "http://127.0.0.1:9000", "https://localhost"),
+        ("https://hub.example.com", "http://127.0.0.1:9000", "https://hub.example.com"),
+    ],
+)
+def test_people_are_told_the_port_that_is_served(public: str, served: str, told: str) -> None:
+    assert reachable(public, served) == told
