@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,8 @@ def digest(hub: schema.Hub) -> str:
 
 def directory(hub: schema.Hub) -> Directory:
     """Everybody in it."""
-    everybody = {name: _person(name, each) for name, each in hub.people.items()}
+    mail = [name for name, channel in hub.channels.items() if channel.adapter == "email"]
+    everybody = {name: _person(name, each, mail) for name, each in hub.people.items()}
     for name, agent in hub.agents.items():
         everybody[name] = Principal(
             id=name,
@@ -134,6 +135,7 @@ def policy(given: policy_schema.Policy, timezone: str) -> Policy:
         reject=given.reject,
         veto=tuple(given.veto),
         remind_seconds=given.remind / 1000 if given.remind is not None else None,
+        short_replies=given.short_replies,
         hours=_hours(given.hours, timezone) if given.hours is not None else None,
         break_glass=_glass(given.break_glass) if given.break_glass is not None else None,
         grants=GrantBounds(longest_seconds=given.grants.longest / 1000, times=given.grants.times),
@@ -186,8 +188,11 @@ def _moment(text: str | None, zone: str) -> datetime | None:
     return at if at.tzinfo is not None else at.replace(tzinfo=ZoneInfo(zone))
 
 
-def _person(name: str, person: schema.Person) -> Principal:
+def _person(name: str, person: schema.Person, mail: Iterable[str] = ()) -> Principal:
+    """`mail` are the channels on which their address is their identity."""
     identities = dict(person.identities)
+    if person.email:
+        identities |= {channel: person.email.lower() for channel in mail}
     if person.slack:
         identities["slack"] = person.slack
     return Principal(

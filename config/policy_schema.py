@@ -101,6 +101,7 @@ class Policy(Section):
     remind: Duration | None = Field(
         default=None, description="After what time those who have not decided are asked again; then at twice the time."
     )
+    short_replies: bool = Field(default=False, description="Whether a mail that says only yes or no decides.")
     hours: Hours | None = Field(default=None, description="The hours that its clocks count; every hour without it.")
     break_glass: BreakGlass | None = Field(default=None, description="Who may run it at once and be reviewed later.")
     grants: Grants = Field(default=Grants(), description="How far a decision may allow the same again.")

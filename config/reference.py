@@ -96,7 +96,7 @@ def _type(node: Mapping[str, Any]) -> str:
 
 
 def _entry(node: Mapping[str, Any]) -> Mapping[str, Any]:
-    given = node.get("additionalProperties") or next(iter(node.get("patternProperties", {}).values()), {})
+    given: Any = node.get("additionalProperties") or next(iter(node.get("patternProperties", {}).values()), {})
     return given if isinstance(given, Mapping) else {}
 
 

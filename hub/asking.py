@@ -28,19 +28,28 @@ class Target:
 
 
 def targets(
-    world: World, approval: Approval, adapters: Mapping[str, Adapter], works: Callable[[str], bool]
+    world: World,
+    approval: Approval,
+    adapters: Mapping[str, Adapter],
+    works: Callable[[str], bool],
+    dead: frozenset[tuple[str, str]] = frozenset(),
 ) -> list[Target]:
     """The places that shall show `approval`, each once, best known recipient first come.
 
     Under review these are the policy's `ask`, or by default each eligible person on the first working channel that
-    they prefer, at most ten. Where it was asked from is always among them. The page needs no copy.
+    they prefer, at most ten. Where it was asked from is always among them. The page needs no copy. A place among
+    `dead` takes no message: whom it stood for is asked on the next channel that they prefer.
     """
     found = [*_origin(approval, adapters)]
     if approval.state is State.REVIEWING:
         policy = rule_of(world, approval)
         if policy is not None:
             people = _deciders(world, approval, policy)
-            found += _asked(policy, people, adapters) if policy.ask else _preferred(people, adapters, works)
+            asked = list(_asked(policy, people, adapters)) if policy.ask else []
+            lost = {each.recipient for each in asked if (each.channel, each.address) in dead}
+            left = [each for each in people if each.id in lost] if policy.ask else people
+            found += [*asked, *_preferred(left, adapters, works, dead)]
+    found = [each for each in found if (each.channel, each.address) not in dead]
     places = {(each.channel, each.address): each for each in reversed(found)}
     return [each for each in found if places.pop((each.channel, each.address), None) is not None]
 
@@ -74,15 +83,18 @@ def _asked(policy: Policy, people: list[Principal], adapters: Mapping[str, Adapt
 
 
 def _preferred(
-    people: list[Principal], adapters: Mapping[str, Adapter], works: Callable[[str], bool]
+    people: list[Principal],
+    adapters: Mapping[str, Adapter],
+    works: Callable[[str], bool],
+    dead: frozenset[tuple[str, str]],
 ) -> Iterator[Target]:
     """Each person once, on the first channel that works; nobody who says no preference is left out."""
     for person in people[:MOST_PEOPLE]:
         names = person.prefer or tuple(name for name, each in adapters.items() if each.powers.addresses_people)
         usable = [name for name in names if name in adapters and not isinstance(adapters[name], Live)]
-        reachable = (found for name in usable if works(name) and (found := _reach(name, adapters[name], person)))
-        waiting = (found for name in usable if (found := _reach(name, adapters[name], person)))
-        chosen = next(reachable, None) or next(waiting, None)
+        places = [found for name in usable if (found := _reach(name, adapters[name], person))]
+        living = [each for each in places if (each.channel, each.address) not in dead]
+        chosen = next((each for each in living if works(each.channel)), None) or next(iter(living), None)
         if chosen is not None:
             yield chosen
 

@@ -85,14 +85,15 @@ class Board:
             seen = await self._db.read(_one, self._world(), caller.principal, ids.parse("A", approval))
         except Refusal as refusal:
             return Reply(ok=False, code=refusal.code, text=refusal.message)
-        return self._reply(seen)
+        return self.reply(seen)
 
     async def cards(self, caller: Caller) -> list[Reply]:
         """What is open and the latest that ended, oldest first."""
         found = await self._db.read(_many, self._world(), caller.principal)
-        return [self._reply(each) for each in found]
+        return [self.reply(each) for each in found]
 
-    def _reply(self, approval: Mapping[str, Any]) -> Reply:
+    def reply(self, approval: Mapping[str, Any]) -> Reply:
+        """An Approval JSON as `show` answers it."""
         picture = self.draw(approval)
         return Reply(ok=True, text=f"{picture.approval}: {picture.title}", card=picture, approval=approval)
 

@@ -192,10 +192,35 @@ class Post:
     """The same whenever this version of this copy is tried again, and never otherwise: a message id."""
     audience: frozenset[str] | None = None
     """Ids of the principals who may see it, where the action is not for everybody known."""
+    token: str | None = None
+    """Stands for this copy, for links and reply addresses; `Hub.opened` says what of. It lapses with the copy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The copy that a token stands for. Who presents the token was given that copy; it proves no more."""
+
+    approval: str
+    revision: int
+    digest: str
+    delivery: int
+    channel: str
+    address: str
+    recipient: str | None
+    """The principal whom the copy is for."""
+    current: bool
+    """Whether the revision that it shows is the one under review."""
+    tokens: Mapping[str, str]
+    """Choice -> press token of this copy, for the revision that it shows."""
+    short_replies: bool = False
+    """Whether the policy lets `yes` and `no` decide."""
 
 
 class DeliveryFailed(Exception):
-    """A copy could not be posted. `permanent` ends the attempts; `retry_after_seconds` is the channel's own wish."""
+    """A copy could not be posted. `permanent` ends the attempts; `retry_after_seconds` is the channel's own wish.
+
+    `address_is_dead`: nothing will ever arrive there, so nobody is asked there any more.
+    """
 
     def __init__(
         self,
@@ -204,8 +229,10 @@ class DeliveryFailed(Exception):
         permanent: bool = False,
         retry_after_seconds: float | None = None,
         throttled: bool = False,
+        address_is_dead: bool = False,
     ) -> None:
         super().__init__(message)
+        self.address_is_dead = address_is_dead
         self.permanent = permanent
         self.retry_after_seconds = retry_after_seconds
         self.throttled = throttled
@@ -282,6 +309,26 @@ class Hub(Protocol):
 
     def origins(self, host: str | None) -> frozenset[str]:
         """The origins whose pages are ours, for a request that came under this Host."""
+        ...
+
+    async def opened(self, token: str) -> tuple[Opened, Reply] | None:
+        """What the token of a copy stands for, and the request as `show` answers it; None for no token of ours."""
+        ...
+
+    async def understood(self, inbound: Inbound, text: str) -> str | None:
+        """The command line that free text of a proved sender seems to mean, for a proposal; None for none."""
+        ...
+
+    async def keep_received(self, channel: str, key: str, raw: bytes) -> int:
+        """The message is durable; how often it has been tried now, or 0 when it was handled before."""
+        ...
+
+    async def settle_received(self, channel: str, key: str, outcome: str) -> None:
+        """Note what became of a received message."""
+        ...
+
+    async def bounced(self, delivery: int, why: str) -> bool:
+        """Note that a copy came back: it is dead, and its address takes no more; False for no copy of ours."""
         ...
 
     @property

@@ -33,12 +33,13 @@ from core.store.rows import Reader
 from core.store.statement import Statement
 from core.store.tx import Tx
 from core.world import World
-from hub import outbox
+from hub import outbox, receiving
 from hub.asking import targets
 from hub.board import Board, audience_of
 from hub.breaker import Breaker, backoff
 from hub.cards import live_choices
 from hub.contracts import Adapter, DeliveryFailed, Live, Post
+from hub.opening import OPEN
 from hub.outbox import Copy
 
 logger = logging.getLogger("interlock.delivery")
@@ -107,7 +108,7 @@ class Delivery:
         adapters = {name: each for name, each in self._adapters().items() if not isinstance(each, Live)}
         if not adapters:
             return
-        outbox.want(tx, approval, targets(world, approval, adapters, self.works))
+        outbox.want(tx, approval, targets(world, approval, adapters, self.works, receiving.suppressed(tx)))
         tx.after_commit(self._woken.set)
 
     def works(self, channel: str) -> bool:
@@ -192,6 +193,7 @@ class Delivery:
             recipient=copy.recipient,
             key=self._message_id(copy),
             audience=audience,
+            token=tokens.get(OPEN),
         )
         return _Drawn(post=post, state=State(approval["state"]), revision=approval["revision"])
 
@@ -199,9 +201,9 @@ class Delivery:
         if not outbox.claim(tx, copy):
             return None
         approval = find(tx, copy.approval)
-        return {**self._mint(tx, approval, copy.id), "digest": approval.digest or ""}
+        return {**self._mint(tx, approval, copy.id, OPEN), "digest": approval.digest or ""}
 
-    def _mint(self, tx: Tx, approval: Approval, delivery: int) -> dict[str, str]:
+    def _mint(self, tx: Tx, approval: Approval, delivery: int, *more: str) -> dict[str, str]:
         if approval.digest is None:
             return {}
         return press.mint(
@@ -210,12 +212,15 @@ class Delivery:
             approval=approval.id,
             revision=approval.revision,
             digest=approval.digest,
-            choices=live_choices(
-                {
-                    "state": approval.state,
-                    "start": approval.start,
-                    "apply_asked_at": approval.apply_asked_at,
-                }
+            choices=(
+                *live_choices(
+                    {
+                        "state": approval.state,
+                        "start": approval.start,
+                        "apply_asked_at": approval.apply_asked_at,
+                    }
+                ),
+                *more,
             ),
             delivery=delivery,
             expires_at=tx.now_us + _PRESS_SECONDS * SECOND,
@@ -254,16 +259,7 @@ class Delivery:
 
     async def _fail(self, copy: Copy, failed: DeliveryFailed) -> None:
         wait = max(failed.retry_after_seconds or 0.0, backoff(copy.attempts, self._draw))
-        dead = await self._db.write(
-            lambda tx: outbox.fail(
-                tx,
-                copy,
-                error=str(failed),
-                permanent=failed.permanent,
-                throttled=failed.throttled,
-                wait_seconds=wait,
-            )
-        )
+        dead = await self._db.write(_give_up, copy, failed, wait)
         logger.warning(
             "delivery %s of A%s to %s %s: %s",
             copy.id,
@@ -272,6 +268,20 @@ class Delivery:
             "was given up" if dead else f"failed; next attempt in {wait:.1f} s",
             failed,
         )
+
+
+def _give_up(tx: Tx, copy: Copy, failed: DeliveryFailed, wait_seconds: float) -> bool:
+    """The attempt is recorded as failed; whether the copy is dead."""
+    if failed.address_is_dead:
+        receiving.suppress(tx, copy.channel, copy.address, str(failed))
+    return outbox.fail(
+        tx,
+        copy,
+        error=str(failed),
+        permanent=failed.permanent,
+        throttled=failed.throttled,
+        wait_seconds=wait_seconds,
+    )
 
 
 def _explain(error: Exception) -> DeliveryFailed:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from commands.guessing import guess
 from commands.registry import Registry
 from commands.verb import Call
 from core.apply import cgroup
@@ -22,6 +23,7 @@ from core.apply.cgroup import Cgroups
 from core.apply.sealing import Sealer
 from core.approvals.approval import find
 from core.approvals.flags import config_in_force, halted
+from core.approvals.proposal import visible
 from core.approvals.reload import in_force, matched, publish_world
 from core.audit.keys import SigningKey
 from core.audit.log import Committed
@@ -36,15 +38,17 @@ from core.store.database import Database
 from core.store.rows import Reader
 from core.store.tx import Tx
 from core.world import Hook, World
+from hub import receiving
 from hub.carrying import Carrier
 from hub.checkpoints import Checkpoints
-from hub.contracts import Adapter, Caller, Command, Inbound, News, Reply, Telling
+from hub.contracts import Adapter, Caller, Command, Inbound, News, Opened, Reply, Telling
 from hub.delivery import Delivery
 from hub.feed import Feed
 from hub.http.origin import origins, reachable
 from hub.limits import Limiter
 from hub.metrics import Metrics
 from hub.news import follow
+from hub.opening import opened
 from hub.pipeline import Pipeline, refused_reply
 from hub.proofs import Proofs
 from hub.recovery import recover
@@ -244,7 +248,7 @@ class Hub:
             for draft in tx.drafts
             if draft.subject
             and draft.subject[0] == "A"
-            and draft.event.startswith(("approval:", "apply:", "rollback:"))
+            and draft.event.startswith(("approval:", "apply:", "rollback:", "delivery:dead"))
         }
         for number in sorted(changed):
             self.delivery.plan(tx, self._world, find(tx, number))
@@ -311,6 +315,28 @@ class Hub:
     def showed(self, approval: str, revision: int, people: Collection[str]) -> None:
         """Note that a card of that revision reached these principals."""
         self.delivery.board.showed(approval, revision, people)
+
+    async def opened(self, token: str) -> tuple[Opened, Reply] | None:
+        """What the token of a copy stands for, and the request as `show` answers it."""
+        found = await self.db.read(opened, self._world, self.keys.press, token)
+        return None if found is None else (found[0], self.delivery.board.reply(found[1]))
+
+    async def understood(self, inbound: Inbound, text: str) -> str | None:
+        """The command line that free text of a proved sender seems to mean."""
+        call = self.pipeline.call(inbound)
+        return guess(text, [each for each in call.world.actions.values() if visible(each, call.principal)])
+
+    async def keep_received(self, channel: str, key: str, raw: bytes) -> int:
+        """The message is durable; how often it has been tried now, or 0 when it was handled before."""
+        return await self.db.write(receiving.keep_received, channel, key, raw)
+
+    async def settle_received(self, channel: str, key: str, outcome: str) -> None:
+        """Note what became of a received message."""
+        await self.db.write(receiving.settle_received, channel, key, outcome)
+
+    async def bounced(self, delivery: int, why: str) -> bool:
+        """Note that a copy came back: it is dead, and its address takes no more."""
+        return await self.db.write(receiving.bounce, delivery, why)
 
     def origins(self, host: str | None) -> frozenset[str]:
         """The origins whose pages are ours, for a request that came under this Host."""

@@ -31,6 +31,7 @@ _T = schema.delivery
 _PENDING: ColumnElement[str] = literal_column("'pending'")
 
 _OF = Statement(select(_T.c.channel, _T.c.address).where(_T.c.approval == bindparam("approval")))
+_FIND = Statement(select(_T).where(_T.c.id == bindparam("id")))
 _NEW = Statement(insert(_T), tuple(column.name for column in _T.columns))
 _DUE = Statement(
     select(_T)
@@ -135,6 +136,12 @@ def want(tx: Tx, approval: Approval, targets: list[Target]) -> int:
             updated_at=None,
         )
     return len(new)
+
+
+def find(reader: Reader, number: int) -> Copy | None:
+    """The copy of that number."""
+    row = reader.one(_FIND, id=number)
+    return None if row is None else _copy(row)
 
 
 def due(reader: Reader) -> list[Copy]:

@@ -82,7 +82,7 @@ class Pipeline:
     async def handle(self, inbound: Inbound) -> Reply:
         """The answer to a proved message, never an exception for a refusal."""
         try:
-            call = self._call(inbound)
+            call = self.call(inbound)
         except Refusal as refusal:
             self._count("unknown-sender", refusal.code, inbound.channel)
             return refused_reply(refusal)
@@ -111,7 +111,8 @@ class Pipeline:
             raise await self._refuse(call, "parse", refusal, once) from None
         return await self.act(replace(call, typed=True), Command(verb=verb.name, args=args), once=once)
 
-    def _call(self, inbound: Inbound) -> Call:
+    def call(self, inbound: Inbound) -> Call:
+        """Who asks, from where, how strongly proved. Raises Unproven for nobody of this configuration."""
         world = self._world()
         sender = inbound.sender
         principal: Principal | None = None

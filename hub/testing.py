@@ -26,7 +26,7 @@ import pytest
 from core.clock import Clock, SystemClock
 from core.people.assurance import Assurance
 from core.world import Hook
-from hub.contracts import Adapter, Button, Caller, Card, DeliveryFailed, Inbound, News, Post, Reply
+from hub.contracts import Adapter, Button, Caller, Card, DeliveryFailed, Inbound, News, Opened, Post, Reply
 
 PUBLIC_URL = "http://127.0.0.1:8000"
 LIVE, STALE = "live-token", "stale-token"
@@ -55,6 +55,11 @@ class RecordingHub:
     open_cards: list[Reply] = field(default_factory=list)
     news: asyncio.Queue[News] = field(default_factory=asyncio.Queue)
     reply_seconds: float = 0.0
+    copies: dict[str, tuple[Opened, Reply]] = field(default_factory=dict)
+    """Token of a copy -> what it stands for."""
+    received: dict[str, tuple[int, str | None]] = field(default_factory=dict)
+    """Key of a received message -> how often it was tried, and what became of it."""
+    bounces: list[tuple[int, str]] = field(default_factory=list)
     _answers: dict[tuple[str, str, str], tuple[bytes, Reply]] = field(default_factory=dict)
 
     async def handle(self, inbound: Inbound) -> Reply:
@@ -126,6 +131,26 @@ class RecordingHub:
 
     def origins(self, host: str | None) -> frozenset[str]:
         return frozenset({self.public_url})
+
+    async def opened(self, token: str) -> tuple[Opened, Reply] | None:
+        return self.copies.get(token)
+
+    async def understood(self, inbound: Inbound, text: str) -> str | None:
+        return None
+
+    async def keep_received(self, channel: str, key: str, raw: bytes) -> int:
+        tries, outcome = self.received.get(key, (0, None))
+        if outcome is not None:
+            return 0
+        self.received[key] = (tries + 1, None)
+        return tries + 1
+
+    async def settle_received(self, channel: str, key: str, outcome: str) -> None:
+        self.received[key] = (self.received[key][0], outcome)
+
+    async def bounced(self, delivery: int, why: str) -> bool:
+        self.bounces.append((delivery, why))
+        return True
 
 
 SAMPLE: Mapping[str, Any] = {

@@ -24,6 +24,7 @@ from core.store.database import Database
 from core.store.statement import Statement
 from core.store.tx import Tx
 from core.world import World
+from hub import receiving
 
 _TICK_SECONDS = 1.0
 _SWEEP_SECONDS = 600.0
@@ -92,4 +93,5 @@ def sweep(tx: Tx, world: World) -> None:
     tx.run(_OUTPUT, before=tx.now_us - int(keep.output_seconds * SECOND))
     sessions.sweep(tx, by=HUB.id, keep_seconds=keep.sessions_seconds)
     links.forget(tx, before_us=tx.now_us - int(keep.sessions_seconds * SECOND))
+    receiving.forget(tx, tx.now_us - int(keep.mail_seconds * SECOND))
     forget_leases(tx)

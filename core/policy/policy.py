@@ -83,6 +83,8 @@ class Policy:
     """Groups whose every member may reject alone, though they fill no seat."""
     remind_seconds: float | None = None
     """After what time those who have not decided are asked again; then at twice the time. None: never."""
+    short_replies: bool = False
+    """Whether `yes` and `no` by mail decide."""
     hours: Hours | None = None
     """The hours that its clocks count; None: every hour."""
     break_glass: BreakGlass | None = None

@@ -520,3 +520,27 @@ shown = Table(
     Column("person", Text, primary_key=True),
     _us("at", nullable=False),
 )
+
+received = Table(
+    "received",
+    metadata,
+    # Messages as a channel received them (mail), for evidence and for what nobody could read; forgotten as `keep` says.
+    Column("channel", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("raw", LargeBinary),
+    Column("tries", Integer, nullable=False),
+    # What became of it, in a word; None while it is being handled.
+    Column("outcome", Text),
+    _us("at", nullable=False),
+    Index("received_at", "at"),
+)
+
+suppressed = Table(
+    "suppressed",
+    metadata,
+    # Addresses that take no message: nobody is asked there until an administrator or a message from there clears it.
+    Column("channel", Text, primary_key=True),
+    Column("address", Text, primary_key=True),
+    Column("why", Text, nullable=False),
+    _us("at", nullable=False),
+)

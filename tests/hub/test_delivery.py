@@ -208,7 +208,7 @@ async def test_drawing_a_copy_again_makes_the_same_tokens_and_no_more_rows(tmp_p
         await until(lambda: len(chat.posts) == 2)
         row = await bench.hub.db.read(lambda reader: reader.one(PRESSES))
         assert row is not None
-        assert row["n"] == 3 * 3  # the page and two copies, three choices each
+        assert row["n"] == 3 * 3 + 2  # the page and two copies, three choices each, and each copy itself
     tokens = {b.token for _, post in chat.posts for b in post.card.buttons}
     assert len(tokens) == 6
     assert all(token and len(token) == 32 for token in tokens)

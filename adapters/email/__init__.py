@@ -1,0 +1,1 @@
+"""Email: requests, decisions and results by mail, over IMAP and SMTP."""

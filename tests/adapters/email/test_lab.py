@@ -1,0 +1,215 @@
+"""The mail channel against a real Dovecot and a real Exim: asked, answered, decided, told."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from hubs import Bench, make_hub, running, until
+from mail import Lab, written
+
+from adapters.email.adapter import adapter as email
+
+pytestmark = pytest.mark.anyio
+
+PEOPLE = """
+people:
+  ana: {name: Ana Ruiz, email: ana@lab.test, groups: [sre, admins]}
+  bo:  {name: Bo Lind, email: bob@lab.test, groups: [sre], prefer: [mail]}
+  cai: {name: Cai Wu, email: carol@lab.test, groups: [sre], prefer: [mail]}
+"""
+BY_MAIL = """
+policies:
+  - name: default
+    require: [{group: sre, count: 1}]
+    min_assurance: email
+"""
+
+
+@asynccontextmanager
+async def bench_on(lab: Lab, folder: Path, *, policies: str = BY_MAIL, more: str = "") -> AsyncIterator[Bench]:
+    await empty(lab)
+    hub = make_hub(
+        folder,
+        channels=lab.channel(more),
+        people=PEOPLE,
+        policies=policies,
+        adapters={"email": email},
+        environ={"MAIL_PASSWORD": "secret"},
+    )
+    async with running(hub) as bench:
+        yield bench
+
+
+async def empty(lab: Lab) -> None:
+    """Nobody has any mail."""
+    for user in ("hub", "alice", "bob", "carol"):
+        async with lab.mailbox(user) as box:
+            for uid in await box.uids():
+                await box.move(uid, "Processed")
+
+
+def asks(name: str) -> object:
+    return lambda mail: f"[{name}]" in str(mail["Subject"])
+
+
+def reply_to(mail: EmailMessage) -> str:
+    found = re.search(r"hub\+r\.[a-z2-7]{39}@lab\.test", str(mail["Reply-To"]))
+    assert found is not None
+    return found[0]
+
+
+async def test_a_request_is_decided_by_a_reply_and_the_result_follows_in_the_thread(lab: Lab, tmp_path: Path) -> None:
+    async with bench_on(lab, tmp_path) as bench:
+        name = await bench.request("hello")
+        asked = await lab.wait_for("bob", asks(name))
+        assert asked["Auto-Submitted"] == "auto-generated"
+        plain = asked.get_body(("plain",)).get_content().replace("\r\n", "\n")
+        assert "    approve\n" in plain
+        assert "/a/" in plain
+
+        answer = written(
+            "Bo Lind <bob@lab.test>",
+            reply_to(asked),
+            f"Approve.\n\nOn Sat, Interlock <hub@lab.test> wrote:\n> {plain[:80]}",
+            In_Reply_To=str(asked["Message-ID"]),
+        )
+        lab.send(answer, sender="bob@lab.test", to=reply_to(asked))
+
+        await bench.until_state(name, "COMPLETED")
+        decided = (await bench.state(name))["decisions"][0]
+        assert (decided["by"]["id"], decided["channel"], decided["assurance"]) == ("bo", "mail", "email")
+        told = await lab.wait_for("bob", lambda mail: "COMPLETED" in str(mail) or "Done:" in str(mail))
+        assert told["In-Reply-To"] == asked["Message-ID"]
+        assert "/a/" not in told.get_body(("plain",)).get_content()
+
+
+async def test_a_reply_from_anybody_else_decides_nothing(lab: Lab, tmp_path: Path) -> None:
+    async with bench_on(lab, tmp_path) as bench:
+        name = await bench.request("hello")
+        to = reply_to(await lab.wait_for("bob", asks(name)))
+        for sender, verdict in (
+            ("carol@lab.test", "dmarc=pass"),
+            ("Bo <bob@lab.test>", "dmarc=fail"),
+            ("bob@lab.test <carol@lab.test>", "dmarc=pass"),
+            ("Bo <bob@lab.test>", None),
+        ):
+            lab.send(written(sender, to, "approve\n", verdict=verdict), sender="carol@lab.test", to=to)
+        two = written("bob@lab.test", to, "approve\n").as_bytes().replace(b"From: ", b"From: carol@lab.test\nFrom: ", 1)
+        lab.send(two, sender="bob@lab.test", to=to)
+
+        async def all_are_handled() -> bool:
+            return await lab.count("hub") == 0 and await lab.count("hub", "Quarantine") >= 3
+
+        await until(all_are_handled, 20)
+        seen = await bench.state(name)
+        assert (seen["state"], seen["decisions"]) == ("REVIEWING", [])
+
+
+async def test_too_weak_a_policy_is_answered_with_where_to_go(lab: Lab, tmp_path: Path) -> None:
+    policies = "policies: [{name: default, require: [{group: sre, count: 1}]}]\n"
+    async with bench_on(lab, tmp_path, policies=policies) as bench:
+        name = await bench.request("hello")
+        asked = await lab.wait_for("bob", asks(name))
+        lab.send(written("bob@lab.test", reply_to(asked), "approve\n"), sender="bob@lab.test", to=reply_to(asked))
+        answer = await lab.wait_for("bob", lambda mail: mail["Auto-Submitted"] == "auto-replied")
+        assert "sign in" in answer.get_content()
+        assert (await bench.state(name))["state"] == "REVIEWING"
+
+        lab.send(
+            written("bob@lab.test", reply_to(asked), "reject because not today\n"),
+            sender="bob@lab.test",
+            to=reply_to(asked),
+        )
+        await bench.until_state(name, "REJECTED")
+        assert (await bench.state(name))["decisions"][0]["comment"] == "not today"
+
+
+async def test_what_is_no_decision_gets_one_helpful_answer(lab: Lab, tmp_path: Path) -> None:
+    async with bench_on(lab, tmp_path) as bench:
+        name = await bench.request("hello")
+        asked = await lab.wait_for("bob", asks(name))
+        for words in ("don't approve\n", "approve?\n", "sure, go ahead\n"):
+            lab.send(written("bob@lab.test", reply_to(asked), words), sender="bob@lab.test", to=reply_to(asked))
+        await lab.wait_for("bob", lambda mail: "decided nothing" in str(mail.get_body(("plain",)).get_content()))
+
+        async def all_are_handled() -> bool:
+            return await lab.count("hub") == 0
+
+        await until(all_are_handled, 20)
+        await asyncio.sleep(0.5)
+        assert (await bench.state(name))["state"] == "REVIEWING"
+        assert await lab.count("bob") == 2
+
+
+async def test_an_address_that_bounces_is_marked_and_asked_no_more(lab: Lab, tmp_path: Path) -> None:
+    async with bench_on(lab, tmp_path) as bench:
+        (tmp_path / "hub.yaml").write_text(
+            (tmp_path / "hub.yaml").read_text().replace("carol@lab.test", "gone@lab.test")
+        )
+        assert await bench.hub.reload() == []
+        await bench.request("hello")
+
+        async def is_dead() -> bool:
+            return "delivery:dead" in await bench.events("delivery:")
+
+        await until(is_dead, 30)
+        again = await bench.request("again")
+        await lab.wait_for("bob", asks(again))
+        places = await bench.hub.db.read(lambda reader: reader.all(_PLACES))
+        assert [row["address"] for row in places if row["approval"] == int(again[1:])] == ["bob@lab.test"]
+
+
+async def test_a_vacation_answer_decides_nothing(lab: Lab, tmp_path: Path) -> None:
+    async with bench_on(lab, tmp_path) as bench:
+        name = await bench.request("hello")
+        to = reply_to(await lab.wait_for("bob", asks(name)))
+        away = written("bob@lab.test", to, "approve\n", Auto_Submitted="auto-replied (vacation)")
+        lab.send(away, sender="bob@lab.test", to=to)
+
+        async def is_handled() -> bool:
+            return await lab.count("hub") == 0 and await lab.count("hub", "Processed") > 0
+
+        await until(is_handled, 20)
+        assert (await bench.state(name))["state"] == "REVIEWING"
+
+
+async def test_commands_come_by_mail_where_they_may(lab: Lab, tmp_path: Path) -> None:
+    async with bench_on(lab, tmp_path, more="    commands: true\n") as bench:
+        for body in ("note hello because of mail\n", '{"action": "note", "params": {"text": "json"}, "reason": "why"}'):
+            lab.send(written("ana@lab.test", "hub@lab.test", body), sender="ana@lab.test", to="hub@lab.test")
+
+        async def are_asked() -> bool:
+            return await bench.events("approval:requested") == ["approval:requested"] * 2
+
+        await until(are_asked, 20)
+        lab.send(
+            written("bob@lab.test", "hub@lab.test", "whoami\n", verdict="dmarc=fail"),
+            sender="bob@lab.test",
+            to="hub@lab.test",
+        )
+        lab.send(written("bob@lab.test", "hub@lab.test", "queue\n"), sender="bob@lab.test", to="hub@lab.test")
+        answer = await lab.wait_for("bob", lambda mail: mail["Auto-Submitted"] == "auto-replied")
+        assert "A1" in answer.get_content()
+
+
+async def test_the_doctor_sends_itself_a_mail(lab: Lab, tmp_path: Path) -> None:
+    async with bench_on(lab, tmp_path) as bench:
+        assert await bench.hub.adapters["mail"].check() == []
+
+
+def _places() -> object:
+    from sqlalchemy import select
+
+    from core.store import schema
+    from core.store.statement import Statement
+
+    return Statement(select(schema.delivery.c.approval, schema.delivery.c.address))
+
+
+_PLACES = _places()
