@@ -29,6 +29,8 @@ from core.world import Hook
 from hub.contracts import Adapter, Button, Caller, Card, DeliveryFailed, Inbound, News, Opened, Post, Reply
 
 PUBLIC_URL = "http://127.0.0.1:8000"
+COPY = "A" * 32
+"""The token of every sample copy."""
 LIVE, STALE = "live-token", "stale-token"
 """Press tokens that the recording hub knows: one to redeem, one of an older revision."""
 
@@ -194,7 +196,9 @@ def sample_card(**changes: Any) -> Card:
 
 def sample_post(address: str, **changes: Any) -> Post:
     """A copy of the card of `SAMPLE` for `address`."""
-    post = Post(address=address, card=sample_card(), event="approval:requested", approval=SAMPLE, key="key-1")
+    post = Post(
+        address=address, card=sample_card(), event="approval:requested", approval=SAMPLE, key="key-1", token=COPY
+    )
     return replace(post, **changes)
 
 

@@ -36,6 +36,7 @@ class EmailAdapter:
         self._settings = settings_of(channel)
         self._outgoing = Outgoing(self._settings.smtp)
         self._pages = Pages(channel.name, hub)
+        self.clerk = Clerk(channel.name, self._settings, hub, self._answer)
         self._reading: Reading | None = None
         self._open = False
         self.powers = Powers(addresses_people=True)
@@ -48,8 +49,7 @@ class EmailAdapter:
         self._open = True
         reader: asyncio.Task[None] | None = None
         if self._settings.imap is not None:
-            clerk = Clerk(self._channel.name, self._settings, self._hub, self._answer)
-            self._reading = Reading(self._settings.imap, clerk, open_mailbox)
+            self._reading = Reading(self._settings.imap, self.clerk, open_mailbox)
             reader = asyncio.create_task(self._reading.run())
         try:
             yield

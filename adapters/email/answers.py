@@ -15,8 +15,11 @@ _HOW = (
 )
 
 
-def message(settings: Settings, to: Letter, text: str) -> EmailMessage:
-    """The answer to `to` in its thread (RFC 5322 3.6.4), marked as automatic (RFC 3834)."""
+def message(settings: Settings, to: Letter, text: str, code: str | None = None) -> EmailMessage:
+    """The answer to `to` in its thread (RFC 5322 3.6.4), marked as automatic (RFC 3834).
+
+    `code` says to programs what the text says to people: `ok`, or the refusal's code.
+    """
     assert to.sender is not None
     mail = EmailMessage()
     mail["From"] = formataddr(("Interlock", settings.address))
@@ -30,6 +33,8 @@ def message(settings: Settings, to: Letter, text: str) -> EmailMessage:
     mail["Auto-Submitted"] = "auto-replied"
     mail["X-Auto-Response-Suppress"] = "All"
     mail["X-Loop"] = settings.address
+    if code is not None:
+        mail["X-Interlock-Code"] = code
     mail.set_content(text)
     return mail
 

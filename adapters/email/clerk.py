@@ -26,7 +26,7 @@ from adapters.email.token import BOUNCE, REPLY, tokens_of
 from core.errors import Invalid, Refusal
 from core.people.assurance import Assurance
 from core.text import refuse_invisible
-from hub.contracts import Command, Hub, Inbound, Opened, Sender
+from hub.contracts import Command, Hub, Inbound, Opened, Reply, Sender
 
 MOST_TRIES = 3
 _READ_SECONDS = 10.0
@@ -128,7 +128,7 @@ class Clerk:
                 channel=self._channel,
                 sender=Sender(principal=copy.recipient),
                 assurance=Assurance.EMAIL,
-                message_id=mail.key,
+                message_id=mail.message_id or mail.key,
                 said_at_us=_said_at(mail),
                 answer_to=mail.sender,
                 press=copy.tokens[said.verdict],
@@ -137,7 +137,7 @@ class Clerk:
             )
         )
         if not answered.ok:
-            await self._answer(mail, answers.refused(self._hub.public_url, copy, answered))
+            await self._answer(mail, answers.refused(self._hub.public_url, copy, answered), answered)
         return answered.code or said.verdict, None
 
     def _said(self, mail: Letter, copy: Opened) -> reply.Said | None:
@@ -161,7 +161,7 @@ class Clerk:
             channel=self._channel,
             sender=Sender(identity=mail.sender),
             assurance=Assurance.EMAIL,
-            message_id=mail.key,
+            message_id=mail.message_id or mail.key,
             body_hash=bytes.fromhex(mail.key),
             said_at_us=_said_at(mail),
             answer_to=mail.sender,
@@ -171,7 +171,7 @@ class Clerk:
             asked = _structured(mail)
         except Refusal as refusal:
             answered = await self._hub.refuse(inbound, refusal.code, refusal.message)
-            await self._answer(mail, answers.said(answered))
+            await self._answer(mail, answers.said(answered), answered)
             return refusal.code
         if asked is not None:
             answered = await self._hub.handle(replace(inbound, **asked))
@@ -184,7 +184,7 @@ class Clerk:
                 if proposal is not None:
                     await self._answer(mail, answers.proposed(proposal))
                     return "proposed"
-        await self._answer(mail, answers.said(answered))
+        await self._answer(mail, answers.said(answered), answered)
         return answered.code or "done"
 
     # --- answers ---
@@ -199,9 +199,10 @@ class Clerk:
         self._helped[mail.sender] = [*times, now]
         await self._answer(mail, text)
 
-    async def _answer(self, mail: Letter, text: str) -> None:
+    async def _answer(self, mail: Letter, text: str, reply: Reply | None = None) -> None:
         assert mail.sender is not None
-        await self._send(answers.message(self._settings, mail, text), mail.sender)
+        code = None if reply is None else reply.code or ("ok" if reply.ok else "refused")
+        await self._send(answers.message(self._settings, mail, text, code), mail.sender)
 
     def _evidence(self, mail: Letter, proof: str, how: str) -> Mapping[str, str]:
         found = {"mail": proof, "by": how}
