@@ -13,7 +13,8 @@ from core.approvals.approval import Approval
 from core.approvals.flags import halted
 from core.approvals.shown import note_shown
 from core.approvals.states import State
-from core.approvals.view import listing, principal_json, view_of, who
+from core.approvals.view import listing, principal_json, view_of
+from core.approvals.whom import who
 from core.clock import rfc3339
 from core.people.directory import Kind
 from core.store import schema

@@ -66,7 +66,8 @@ def digest(hub: schema.Hub) -> str:
 def directory(hub: schema.Hub) -> Directory:
     """Everybody in it."""
     mail = [name for name, channel in hub.channels.items() if channel.adapter == "email"]
-    everybody = {name: _person(name, each, mail) for name, each in hub.people.items()}
+    slack = [name for name, channel in hub.channels.items() if channel.adapter == "slack"]
+    everybody = {name: _person(name, each, mail, slack) for name, each in hub.people.items()}
     for name, agent in hub.agents.items():
         everybody[name] = Principal(
             id=name,
@@ -188,13 +189,15 @@ def _moment(text: str | None, zone: str) -> datetime | None:
     return at if at.tzinfo is not None else at.replace(tzinfo=ZoneInfo(zone))
 
 
-def _person(name: str, person: schema.Person, mail: Iterable[str] = ()) -> Principal:
-    """`mail` are the channels on which their address is their identity."""
+def _person(
+    name: str, person: schema.Person, mail: Iterable[str] = (), slack: Iterable[str] = ()
+) -> Principal:
+    """`mail` are the channels on which their address is their identity, `slack` those on which their Slack account is."""
     identities = dict(person.identities)
     if person.email:
         identities |= {channel: person.email.lower() for channel in mail}
     if person.slack:
-        identities["slack"] = person.slack
+        identities |= dict.fromkeys(("slack", *slack), person.slack)
     return Principal(
         id=name,
         kind=Kind.PERSON,

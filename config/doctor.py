@@ -25,6 +25,7 @@ from core.errors import Refusal, StoreError
 from core.store.migrate import is_current
 from core.store.sqlite import RESERVE_BYTES
 from core.world import World
+from hub.asking import places
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -240,29 +241,32 @@ def _channels(settings: Settings, loaded: Loaded) -> Iterator[Examined]:
     if not loaded.world.channels:
         yield ok("no channel but the page and the hooks is configured")
         return
-    for name, problems in asyncio.run(_ask_adapters(settings, loaded)).items():
+    for name, (problems, seconds) in asyncio.run(_ask_adapters(settings, loaded)).items():
         for problem in problems:
             yield warn(f"channel {name}: {problem}", "mend it, then: interlock reload")
         if not problems:
-            yield ok(f"channel {name} is well")
+            yield ok(f"channel {name} is well, which took {seconds:.1f} s to find out")
 
 
-async def _ask_adapters(settings: Settings, loaded: Loaded) -> dict[str, list[str]]:
+async def _ask_adapters(settings: Settings, loaded: Loaded) -> dict[str, tuple[list[str], float]]:
+    """Channel -> its problems, and how long it took to say so (for mail: there and back)."""
     from importlib.metadata import entry_points
 
     from config.hub import ADAPTERS
 
     found = {point.name: point for point in entry_points(group=ADAPTERS)}
-    answers: dict[str, list[str]] = {}
+    answers: dict[str, tuple[list[str], float]] = {}
     for name, channel in loaded.world.channels.items():
+        begun = time.monotonic()
         try:
             adapter: Any = found[channel.adapter].load()(channel, _Nobody(loaded.world))
             async with asyncio.timeout(15):
-                answers[name] = await adapter.check()
+                problems = await adapter.check()
         except TimeoutError:
-            answers[name] = ["it gave no answer within 15 s"]
+            problems = ["it gave no answer within 15 s"]
         except Exception as error:  # a stranger's adapter may fail in any way; the doctor says so
-            answers[name] = [f"its check failed: {error}"]
+            problems = [f"its check failed: {error}"]
+        answers[name] = (problems, time.monotonic() - begun)
     return answers
 
 
@@ -272,3 +276,8 @@ class _Nobody:
     def __init__(self, world: World) -> None:
         self.public_url = world.public_url
         self.clock = SystemClock()
+        self._world = world
+
+    def places(self, channel: str) -> tuple[str, ...]:
+        """The addresses on the channel that the configuration names."""
+        return places(self._world, channel)

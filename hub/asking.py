@@ -47,11 +47,19 @@ def targets(
             people = _deciders(world, approval, policy)
             asked = list(_asked(policy, people, adapters)) if policy.ask else []
             lost = {each.recipient for each in asked if (each.channel, each.address) in dead}
+            if None in lost:  # a place for several takes nothing: whoever is not asked by name elsewhere is asked so
+                lost |= {each.id for each in people} - {each.recipient for each in asked}
             left = [each for each in people if each.id in lost] if policy.ask else people
             found += [*asked, *_preferred(left, adapters, works, dead)]
     found = [each for each in found if (each.channel, each.address) not in dead]
     places = {(each.channel, each.address): each for each in reversed(found)}
     return [each for each in found if places.pop((each.channel, each.address), None) is not None]
+
+
+def places(world: World, channel: str) -> tuple[str, ...]:
+    """The addresses on `channel` that a policy's `ask` names, each once."""
+    named = (wish.partition(":") for policy in world.policies for wish in policy.ask)
+    return tuple(dict.fromkeys(address for name, _, address in named if name == channel and address))
 
 
 def _origin(approval: Approval, adapters: Mapping[str, Adapter]) -> Iterator[Target]:

@@ -219,7 +219,8 @@ class Opened:
 class DeliveryFailed(Exception):
     """A copy could not be posted. `permanent` ends the attempts; `retry_after_seconds` is the channel's own wish.
 
-    `address_is_dead`: nothing will ever arrive there, so nobody is asked there any more.
+    `address_is_dead`: nothing will arrive there, so nobody is asked there until it takes messages again.
+    `only_here`: it says nothing about the channel's other addresses, which go on.
     """
 
     def __init__(
@@ -230,8 +231,10 @@ class DeliveryFailed(Exception):
         retry_after_seconds: float | None = None,
         throttled: bool = False,
         address_is_dead: bool = False,
+        only_here: bool = False,
     ) -> None:
         super().__init__(message)
+        self.only_here = only_here
         self.address_is_dead = address_is_dead
         self.permanent = permanent
         self.retry_after_seconds = retry_after_seconds
@@ -323,8 +326,24 @@ class Hub(Protocol):
         """The message is durable; how often it has been tried now, or 0 when it was handled before."""
         ...
 
-    async def settle_received(self, channel: str, key: str, outcome: str) -> None:
-        """Note what became of a received message."""
+    async def settle_received(self, channel: str, key: str, outcome: str, *, forget: bool = False) -> None:
+        """Note what became of a received message; with `forget` its text is gone at once."""
+        ...
+
+    async def left_received(self, channel: str) -> list[tuple[str, bytes]]:
+        """Key and text of what was received and never settled, the oldest first: what a former process left behind."""
+        ...
+
+    def places(self, channel: str) -> tuple[str, ...]:
+        """The addresses on the channel that the configuration names (`ask`)."""
+        ...
+
+    def named(self, channel: str, identity: str) -> str | None:
+        """The principal with that identity on the channel; None for none or several."""
+        ...
+
+    async def takes_again(self, channel: str, address: str | None = None) -> None:
+        """The address takes messages again (None: every address of the channel), so people may be asked there."""
         ...
 
     async def bounced(self, delivery: int, why: str) -> bool:

@@ -251,7 +251,9 @@ class Delivery:
     async def _failed(self, copy: Copy, error: Exception, breaker: Breaker) -> None:
         now = self._clock.monotonic()
         failed = _explain(error)
-        if failed.throttled:
+        if failed.only_here:
+            pass  # the channel's other addresses go on; `_attempt` tells the breaker that nothing was learnt
+        elif failed.throttled:
             breaker.throttled(now, failed.retry_after_seconds or 1.0)
         elif not failed.permanent:
             breaker.failed(now)

@@ -39,6 +39,7 @@ from core.store.rows import Reader
 from core.store.tx import Tx
 from core.world import Hook, World
 from hub import receiving
+from hub.asking import places
 from hub.carrying import Carrier
 from hub.checkpoints import Checkpoints
 from hub.contracts import Adapter, Caller, Command, Inbound, News, Opened, Reply, Telling
@@ -328,11 +329,28 @@ class Hub:
 
     async def keep_received(self, channel: str, key: str, raw: bytes) -> int:
         """The message is durable; how often it has been tried now, or 0 when it was handled before."""
-        return await self.db.write(receiving.keep_received, channel, key, raw)
+        return await self.db.write(receiving.keep_received, channel, key, raw, urgent=True)
 
-    async def settle_received(self, channel: str, key: str, outcome: str) -> None:
+    async def settle_received(self, channel: str, key: str, outcome: str, *, forget: bool = False) -> None:
         """Note what became of a received message."""
-        await self.db.write(receiving.settle_received, channel, key, outcome)
+        await self.db.write(receiving.settle_received, channel, key, outcome, forget)
+
+    async def left_received(self, channel: str) -> list[tuple[str, bytes]]:
+        """Key and text of what was received and never settled, the oldest first."""
+        return await self.db.read(receiving.left_received, channel)
+
+    def places(self, channel: str) -> tuple[str, ...]:
+        """The addresses on the channel that the configuration names."""
+        return places(self._world, channel)
+
+    def named(self, channel: str, identity: str) -> str | None:
+        """The principal with that identity on the channel."""
+        found = self._world.people.by_identity(channel, identity)
+        return None if found is None else found.id
+
+    async def takes_again(self, channel: str, address: str | None = None) -> None:
+        """The address takes messages again, or every address of the channel."""
+        await self.db.write(receiving.clear, channel, address)
 
     async def bounced(self, delivery: int, why: str) -> bool:
         """Note that a copy came back: it is dead, and its address takes no more."""

@@ -146,7 +146,8 @@ class Pipeline:
             args = {"target": name, "reason": comment or "the button Stop was pressed"}
         elif press.choice in ("apply", "rollback"):
             args = {"ids": [name]}
-        key = hashlib.sha256(token.encode())
+        # Somebody who comes back with a stronger proof is not answered with what the weaker one was refused.
+        key = hashlib.sha256(f"{token}\n{int(call.assurance)}".encode())
         once = Once(scope="press", sender=call.principal.id, key=key.hexdigest(), body_hash=key.digest())
         return await self.act(call, Command(verb=press.choice, args=args), once=once)
 

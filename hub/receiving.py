@@ -29,9 +29,21 @@ _SETTLE = Statement(
     .where(_R.c.channel == bindparam("w_channel"), _R.c.key == bindparam("w_key"))
     .values(outcome=bindparam("outcome"))
 )
+_FORGET_TEXT = Statement(
+    update(_R)
+    .where(_R.c.channel == bindparam("w_channel"), _R.c.key == bindparam("w_key"))
+    .values(outcome=bindparam("outcome"), raw=literal_column("NULL"))
+)
+_LEFT = Statement(
+    select(_R.c.key, _R.c.raw)
+    .where(_R.c.channel == bindparam("channel"), _R.c.outcome.is_(None))
+    .order_by(_R.c.at, _R.c.key)
+    .limit(literal_column("1000"))
+)
 _FORGET = Statement(delete(_R).where(_R.c.at < bindparam("before")))
 _SUPPRESSED = Statement(select(_S.c.channel, _S.c.address))
 _SUPPRESS = Statement(insert(_S), tuple(column.name for column in _S.columns))
+_CLEAR_ALL = Statement(delete(_S).where(_S.c.channel == bindparam("channel")))
 _CLEAR = Statement(delete(_S).where(_S.c.channel == bindparam("channel"), _S.c.address == bindparam("address")))
 
 
@@ -47,9 +59,14 @@ def keep_received(tx: Tx, channel: str, key: str, raw: bytes) -> int:
     return int(row["tries"]) + 1
 
 
-def settle_received(tx: Tx, channel: str, key: str, outcome: str) -> None:
-    """What became of the message is noted, in a word or two."""
-    tx.run(_SETTLE, w_channel=channel, w_key=key, outcome=outcome[:100])
+def settle_received(tx: Tx, channel: str, key: str, outcome: str, forget_text: bool = False) -> None:
+    """What became of the message is noted, in a word or two; with `forget_text` the message itself is gone."""
+    tx.run(_FORGET_TEXT if forget_text else _SETTLE, w_channel=channel, w_key=key, outcome=outcome[:100])
+
+
+def left_received(reader: Reader, channel: str) -> list[tuple[str, bytes]]:
+    """Key and text of what was never settled, the oldest first."""
+    return [(row["key"], bytes(row["raw"] or b"")) for row in reader.all(_LEFT, channel=channel)]
 
 
 def forget(tx: Tx, before_us: int) -> None:
@@ -68,8 +85,10 @@ def suppress(tx: Tx, channel: str, address: str, why: str) -> None:
     tx.run(_SUPPRESS, channel=channel, address=address, why=why[:300], at=tx.now_us)
 
 
-def clear(tx: Tx, channel: str, address: str) -> bool:
-    """The address takes messages again; whether it did not before."""
+def clear(tx: Tx, channel: str, address: str | None) -> bool:
+    """The address takes messages again (None: every address of the channel); whether one did not before."""
+    if address is None:
+        return tx.run(_CLEAR_ALL, channel=channel) > 0
     return tx.run(_CLEAR, channel=channel, address=address) == 1
 
 

@@ -61,6 +61,12 @@ class RecordingHub:
     """Token of a copy -> what it stands for."""
     received: dict[str, tuple[int, str | None]] = field(default_factory=dict)
     """Key of a received message -> how often it was tried, and what became of it."""
+    raw: dict[str, bytes] = field(default_factory=dict)
+    """Key of a received message -> its text, until it is forgotten."""
+    names: dict[str, str] = field(default_factory=dict)
+    """Identity -> principal."""
+    asked_places: tuple[str, ...] = ()
+    taking_again: list[str | None] = field(default_factory=list)
     bounces: list[tuple[int, str]] = field(default_factory=list)
     _answers: dict[tuple[str, str, str], tuple[bytes, Reply]] = field(default_factory=dict)
 
@@ -145,10 +151,25 @@ class RecordingHub:
         if outcome is not None:
             return 0
         self.received[key] = (tries + 1, None)
+        self.raw[key] = raw
         return tries + 1
 
-    async def settle_received(self, channel: str, key: str, outcome: str) -> None:
+    async def settle_received(self, channel: str, key: str, outcome: str, *, forget: bool = False) -> None:
         self.received[key] = (self.received[key][0], outcome)
+        if forget:
+            self.raw.pop(key, None)
+
+    async def left_received(self, channel: str) -> list[tuple[str, bytes]]:
+        return [(key, self.raw[key]) for key, (_, outcome) in self.received.items() if outcome is None]
+
+    def places(self, channel: str) -> tuple[str, ...]:
+        return self.asked_places
+
+    def named(self, channel: str, identity: str) -> str | None:
+        return self.names.get(identity)
+
+    async def takes_again(self, channel: str, address: str | None = None) -> None:
+        self.taking_again.append(address)
 
     async def bounced(self, delivery: int, why: str) -> bool:
         self.bounces.append((delivery, why))

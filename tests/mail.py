@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import smtplib
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from email import message_from_bytes, policy
@@ -15,6 +16,9 @@ from email.message import EmailMessage
 from email.utils import make_msgid
 from pathlib import Path
 
+from hubs import Bench, make_hub, running
+
+from adapters.email.adapter import adapter as email
 from adapters.email.mailbox import Mailbox, open_mailbox
 from adapters.email.settings import Imap
 
@@ -105,6 +109,14 @@ def written(
     return message
 
 
+def send_all(lab: Lab, messages: Iterable[EmailMessage], *, sender: str, to: str) -> None:
+    """The server has taken every mail, over one connection."""
+    with smtplib.SMTP("localhost", lab.smtp, timeout=10) as client:
+        client.starttls(context=ssl.create_default_context(cafile=lab.ca))
+        for each in messages:
+            client.sendmail(sender, [to], each.as_bytes(policy=policy.SMTP))
+
+
 @contextmanager
 def mail_lab() -> Iterator[Lab]:
     """The laboratory, running until the end."""
@@ -124,3 +136,53 @@ def mail_lab() -> Iterator[Lab]:
             capture_output=True,
             timeout=60,
         )
+
+
+PEOPLE = """
+people:
+  ana: {name: Ana Ruiz, email: alice@lab.test, groups: [sre, admins]}
+  bo:  {name: Bo Lind, email: bob@lab.test, groups: [sre], prefer: [mail]}
+  cai: {name: Cai Wu, email: carol@lab.test, groups: [sre], prefer: [mail]}
+"""
+BY_MAIL = """
+policies:
+  - name: default
+    require: [{group: sre, count: 1}]
+    min_assurance: email
+"""
+
+
+@asynccontextmanager
+async def bench_on(lab: Lab, folder: Path, *, policies: str = BY_MAIL, more: str = "") -> AsyncIterator[Bench]:
+    """A hub whose mail channel is the lab's; nobody has any mail yet."""
+    await empty(lab)
+    hub = make_hub(
+        folder,
+        channels=lab.channel(more),
+        people=PEOPLE,
+        policies=policies,
+        adapters={"email": email},
+        environ={"MAIL_PASSWORD": "secret"},
+    )
+    async with running(hub) as bench:
+        yield bench
+
+
+async def empty(lab: Lab) -> None:
+    """Nobody has any mail."""
+    for user in ("hub", "alice", "bob", "carol"):
+        async with lab.mailbox(user) as box:
+            for uid in await box.uids():
+                await box.move(uid, "Processed")
+
+
+def asks(name: str) -> Callable[[EmailMessage], bool]:
+    """Whether a mail is about that approval."""
+    return lambda mail: f"[{name}]" in str(mail["Subject"])
+
+
+def reply_to(mail: EmailMessage) -> str:
+    """The address that a reply to it goes to."""
+    found = re.search(r"hub\+r\.[a-z2-7]{39}@lab\.test", str(mail["Reply-To"]))
+    assert found is not None
+    return found[0]

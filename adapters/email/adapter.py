@@ -24,7 +24,9 @@ from hub.contracts import Adapter, DeliveryFailed, Hub, Post, Powers
 
 logger = logging.getLogger("interlock.email")
 
-_ROUND_SECONDS = 30.0
+_ROUND_SECONDS = 12.0
+_MOST_ANSWERS = 1_000
+_LAST_ANSWERS_SECONDS = 5.0
 
 
 class EmailAdapter:
@@ -36,7 +38,8 @@ class EmailAdapter:
         self._settings = settings_of(channel)
         self._outgoing = Outgoing(self._settings.smtp)
         self._pages = Pages(channel.name, hub)
-        self.clerk = Clerk(channel.name, self._settings, hub, self._answer)
+        self._answers: asyncio.Queue[tuple[EmailMessage, str]] = asyncio.Queue(maxsize=_MOST_ANSWERS)
+        self.clerk = Clerk(channel.name, self._settings, hub, lambda *answer: self._answers.put(answer))
         self._reading: Reading | None = None
         self._open = False
         self.powers = Powers(addresses_people=True)
@@ -47,18 +50,29 @@ class EmailAdapter:
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
         self._open = True
-        reader: asyncio.Task[None] | None = None
+        tasks = [asyncio.create_task(self._send_answers())]
         if self._settings.imap is not None:
             self._reading = Reading(self._settings.imap, self.clerk, open_mailbox)
-            reader = asyncio.create_task(self._reading.run())
+            tasks.append(asyncio.create_task(self._reading.run()))
         try:
             yield
         finally:
+            for task in tasks[1:]:
+                task.cancel()
+            try:
+                async with asyncio.timeout(_LAST_ANSWERS_SECONDS):
+                    await self._answers.join()
+            except TimeoutError:
+                logger.warning("%d answers were not sent before the stop", self._answers.qsize())
+            tasks[0].cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             self._open = False
-            if reader is not None:
-                reader.cancel()
-                await asyncio.gather(reader, return_exceptions=True)
             await self._outgoing.close()
+
+    @property
+    def problem(self) -> str | None:
+        """Why the mailbox cannot be read at the moment; None while it is, or when none is configured."""
+        return self._reading.problem if self._reading is not None else None
 
     async def post(self, post: Post) -> str:
         message, said = self._mail(post, root=None)
@@ -89,12 +103,16 @@ class EmailAdapter:
             raise DeliveryFailed("the channel is not open")
         await self._outgoing.send(message, sender=render.sender_of(self._settings, post), recipient=post.address)
 
-    async def _answer(self, message: EmailMessage, recipient: str) -> None:
-        """An answer to a mail; it bounces to nobody (RFC 3834 3.3), and its failure changes nothing."""
-        try:
-            await self._outgoing.send(message, sender="", recipient=recipient)
-        except DeliveryFailed as failed:
-            logger.warning("an answer could not be sent: %s", failed)
+    async def _send_answers(self) -> None:
+        """Answers to mails, beside the reading; they bounce to nobody (RFC 3834 3.3), and a failure changes nothing."""
+        while True:
+            message, recipient = await self._answers.get()
+            try:
+                await self._outgoing.send(message, sender="", recipient=recipient)
+            except DeliveryFailed as failed:
+                logger.warning("an answer could not be sent: %s", failed)
+            finally:
+                self._answers.task_done()
 
     def address_of(self, identities: Mapping[str, str], email: str | None) -> str | None:
         return address.address(email) if email else None

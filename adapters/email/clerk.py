@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
@@ -22,7 +22,7 @@ from adapters.email.html import text_of
 from adapters.email.letter import Letter, Unreadable
 from adapters.email.proof import Lookup, proven
 from adapters.email.settings import Settings
-from adapters.email.token import BOUNCE, REPLY, tokens_of
+from adapters.email.token import BOUNCE, REPLY, tokens_of, without_tokens
 from core.errors import Invalid, Refusal
 from core.people.assurance import Assurance
 from core.text import refuse_invisible
@@ -36,10 +36,8 @@ _ANSWERS_A_DAY = 20
 logger = logging.getLogger("interlock.email")
 
 
-class Send(Protocol):
-    """Sends an answer; a failure is logged, and undoes nothing."""
-
-    async def __call__(self, message: EmailMessage, recipient: str) -> None: ...
+Send = Callable[[EmailMessage, str], Awaitable[None]]
+"""Sends an answer, sooner or later; a failure is logged, and undoes nothing."""
 
 
 class Clerk:
@@ -59,7 +57,7 @@ class Clerk:
         Raises only when the database failed: the mail then stays where it is.
         """
         key = hashlib.sha256(raw).hexdigest()
-        tries = await self._hub.keep_received(self._channel, key, raw)
+        tries = await self._hub.keep_received(self._channel, key, without_tokens(self._settings, raw))
         if tries == 0:
             return None
         if tries > MOST_TRIES:
@@ -123,7 +121,7 @@ class Clerk:
         if said is None:
             await self._help(mail, answers.not_understood(self._hub.public_url, copy))
             return "not understood", None
-        answered = await self._hub.handle(
+        answered = await self._ask(
             Inbound(
                 channel=self._channel,
                 sender=Sender(principal=copy.recipient),
@@ -174,11 +172,11 @@ class Clerk:
             await self._answer(mail, answers.said(answered), answered)
             return refusal.code
         if asked is not None:
-            answered = await self._hub.handle(replace(inbound, **asked))
+            answered = await self._ask(replace(inbound, **asked))
         else:
             words = reply.own_words(mail.words).strip()
             line = next((each.strip() for each in words.split("\n") if each.strip()), "") or mail.subject.strip()
-            answered = await self._hub.handle(replace(inbound, text=line))
+            answered = await self._ask(replace(inbound, text=line))
             if answered.code in ("unknown_command", "usage", "unbalanced_quote", "too_many_values"):
                 proposal = await self._hub.understood(inbound, f"{mail.subject}\n{words}"[:4_000])
                 if proposal is not None:
@@ -186,6 +184,14 @@ class Clerk:
                     return "proposed"
         await self._answer(mail, answers.said(answered), answered)
         return answered.code or "done"
+
+    async def _ask(self, inbound: Inbound) -> Reply:
+        """The hub's answer; mail is patient, so being too fast only takes longer."""
+        while True:
+            answered = await self._hub.handle(inbound)
+            if answered.code != "too_fast":
+                return answered
+            await asyncio.sleep(min(5.0, float(answered.data.get("retry_after_seconds") or 1.0)))
 
     # --- answers ---
 

@@ -29,6 +29,7 @@ _MOST_TEXT = 262_144
 _NAME = re.compile(r"[!-9;-~]+")
 _RECIPIENTS = ("envelope-to", "delivered-to", "x-original-to", "x-gm-original-to", "to", "cc")
 _NOBODY = re.compile(r"(mailer-daemon|postmaster|no-?reply|do-?not-?reply|bounces?)(\+.*)?@", re.IGNORECASE)
+_EMPTY_LINE = re.compile(rb"(?:\A|\n)\r?\n")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,400}>")
 _FORWARD = re.compile(r"\s*(fwd?|wg|tr|rv|enc|i)\s*:", re.IGNORECASE)
 
@@ -119,8 +120,9 @@ def read(raw: bytes) -> Letter:
 
 
 def _body_at(raw: bytes) -> int:
-    ends = [at + len(gap) for gap in (b"\r\n\r\n", b"\n\n") if (at := raw.find(gap)) >= 0]
-    return min(ends, default=len(raw))
+    """Where the body begins: after the first empty line, however lines end, just as the body's parser sees it."""
+    found = _EMPTY_LINE.search(raw)
+    return found.end() if found else len(raw)
 
 
 def _headers(raw: bytes) -> tuple[tuple[tuple[str, str], ...], bool]:

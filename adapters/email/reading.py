@@ -30,27 +30,31 @@ class Reading:
         self._settings = settings
         self._clerk = clerk
         self._open = open_
+        self._failures = 0
         self.problem: str | None = "not connected yet"
 
     async def run(self) -> None:
         """Until cancelled."""
-        failures = 0
         while True:
             try:
                 async with self._open(self._settings) as box:
                     while True:
                         await self._empty(box)
-                        self.problem, failures = None, 0
+                        self._well()
                         await box.wait(self._settings.idle_seconds)
             except MailboxLost as lost:
                 self.problem = str(lost)
-                failures += 1
                 logger.warning("the mailbox of %s is out of reach: %s", self._settings.user, lost)
             except Exception as error:
                 self.problem = f"{type(error).__name__}"
-                failures += 1
                 logger.exception("reading the mailbox of %s failed; it is tried again", self._settings.user)
-            await asyncio.sleep(min(_LONGEST_PAUSE_SECONDS, 0.2 * 2.0 ** min(failures, 12)) * (0.5 + random.random()))  # noqa: S311 (spreads load)
+            self._failures += 1
+            longest = min(_LONGEST_PAUSE_SECONDS, 0.1 * 2.0 ** min(self._failures, 12))
+            await asyncio.sleep(longest * (0.5 + random.random() / 2))  # noqa: S311 (it spreads load, and guards nothing)
+
+    def _well(self) -> None:
+        """The mailbox can be read."""
+        self.problem, self._failures = None, 0
 
     async def _empty(self, box: Mailbox) -> None:
         """Everything that is in the inbox now has been handled."""
@@ -69,3 +73,4 @@ class Reading:
             if problem is not None:
                 logger.warning("a mail is put aside: %s", problem)
             await box.move(uid, self._settings.quarantine if problem is not None else self._settings.processed)
+            self._well()

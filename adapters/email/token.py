@@ -52,3 +52,12 @@ def tokens_of(settings: Settings, letter: Letter, purpose: str) -> list[str]:
 
 def _matches(pattern: re.Pattern[str], texts: Iterable[str]) -> Iterator[str]:
     return (match[1] for text in texts if (match := pattern.fullmatch(text)))
+
+
+def without_tokens(settings: Settings, raw: bytes) -> bytes:
+    """The mail with our tokens blanked, as it is kept: whoever reads it later must not be able to use them."""
+    local, domain = re.escape(settings.local.encode()), re.escape(settings.domain.encode())
+    address = re.compile(rb"(?i)(" + local + rb"\+[rb]\.)[a-z2-7]{39}(?=@" + domain + rb")")
+    identifier = re.compile(rb"(?i)<[a-z2-7]{39}(\.[a-z0-9]+@" + domain + rb">)")
+    link = re.compile(rb"(/a/)[A-Za-z0-9_-]{32}")
+    return link.sub(rb"\1-", identifier.sub(rb"<-\1", address.sub(rb"\1-", raw)))

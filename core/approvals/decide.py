@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from core.approvals.approval import Approval, change
 from core.approvals.closing import close
-from core.approvals.decision import Decision, Verdict, add, decisions, replace_own, votes
+from core.approvals.decision import Decision, Verdict, add, decisions, votes, withdraw_own
+from core.approvals.delegation import proxies
 from core.approvals.rule import rule_in_force
 from core.approvals.states import State
+from core.clock import SECOND
 from core.errors import Conflict, Forbidden, Invalid, Stale
+from core.ids import show
+from core.leases.ending import end_for_approval
 from core.people.assurance import Assurance
 from core.people.directory import Kind, Principal
-from core.policy.counting import barred_by, eligible, tally
+from core.policy.ballot import Ballot, Vote
+from core.policy.counting import barred_by, count_on, rejected
 from core.policy.policy import Policy
+from core.policy.proxy import Voice, silent, voices
 from core.store.tx import Tx
 from core.world import World
 
@@ -29,6 +35,8 @@ class Decided:
     state: State
     first: bool
     """False when the same person had said the same before: nothing changed."""
+    voices: tuple[Voice, ...] = ()
+    """With which voices it was said; () when nothing changed."""
 
 
 def decide(
@@ -53,80 +61,159 @@ def decide(
         raise Forbidden("not_a_person", "agents and services ask; only people decide")
     _demand_state(approval, verdict)
     policy = rule_in_force(world, approval)
-    barred = barred_by(approval.requester, approval.owners, world.people)
-    if by.id in barred:
+    ballot = Ballot(policy, world.people, barred_by(approval.requester, approval.owners, world.people))
+    if by.id in ballot.barred:
         raise Forbidden("own_request", f"you asked for {approval.name}, or own who did; somebody else must decide")
-    if not eligible(policy, by.id, world.people, barred):
-        raise Forbidden("not_eligible", f"policy {policy.name} does not count you; `who {approval.name}` lists who can")
+    given = decisions(tx, approval.id, approval.revision)
+    speaking = _voices(tx, ballot, approval, by, verdict, given)
     _demand_digest(approval, digest)
     _demand_assurance(policy, verdict, assurance)
-    given = decisions(tx, approval.id, approval.revision)
-    mine = next((each for each in given if each.by == by.id and each.on_behalf_of is None), None)
-    if mine is not None and mine.verdict == verdict:
+    mine = [each for each in given if each.by == by.id]
+    if mine and _says_nothing_new(mine, verdict, speaking):
         return Decided(state=approval.state, first=False)
-    decision = Decision(
-        id=tx.next_id("decision"),
-        approval=approval.id,
-        revision=approval.revision,
-        digest=approval.digest or "",
-        by=by.id,
-        on_behalf_of=None,
-        verdict=verdict,
-        channel=channel,
-        assurance=int(assurance),
-        comment=comment,
-        evidence=evidence,
-        at=tx.now_us,
-    )
-    add(tx, decision) if mine is None else replace_own(tx, mine, decision)
-    tx.record(
-        "approval:decided",
-        actor=by.id,
-        subject=approval.name,
-        channel=channel,
-        details={
-            "verdict": verdict,
+    said = [
+        Decision(
+            id=tx.next_id("decision"),
+            approval=approval.id,
+            revision=approval.revision,
+            digest=approval.digest or "",
+            by=by.id,
+            on_behalf_of=voice.on_behalf_of,
+            verdict=verdict,
+            channel=channel,
+            assurance=int(assurance),
+            comment=comment,
+            evidence=evidence,
+            at=tx.now_us,
+            delegation=voice.delegation,
+        )
+        for voice in speaking
+    ]
+    _keep(tx, approval, said, mine)
+    counted = votes(tx, approval, decisions(tx, approval.id, approval.revision))
+    return Decided(state=_move(tx, ballot, approval, said[0], counted), first=True, voices=tuple(speaking))
+
+
+def _voices(
+    tx: Tx, ballot: Ballot, approval: Approval, by: Principal, verdict: Verdict, given: Sequence[Decision]
+) -> list[Voice]:
+    """With which voices the verdict is given. Raises Forbidden `not_eligible` with why there is none."""
+    lent = [each for each in proxies(tx, approval.action) if each.delegate == by.id]
+    others = votes(tx, approval, [each for each in given if each.by != by.id])
+    speaking = voices(ballot, by.id, verdict, votes=others, proxies=lent)
+    if speaking:
+        return speaking
+    name = ballot.policy.name
+    reasons = [why for each in lent if (why := silent(ballot, each, others))]
+    said = f"policy {name} does not count you; `who {approval.name}` lists who can"
+    raise Forbidden("not_eligible", "; ".join([said, *reasons]))
+
+
+def _says_nothing_new(mine: Sequence[Decision], verdict: Verdict, speaking: Sequence[Voice]) -> bool:
+    """Whether somebody repeats what stands, with no voice that they had not."""
+    stands = {(each.verdict, each.on_behalf_of, each.delegation) for each in mine}
+    return all((verdict, each.on_behalf_of, each.delegation) in stands for each in speaking)
+
+
+def _keep(tx: Tx, approval: Approval, said: Sequence[Decision], mine: Sequence[Decision]) -> None:
+    """What is said is stored in place of what the same person had said, with an entry for each voice."""
+    withdraw_own(tx, mine)
+    gone = [each.voice for each in mine]
+    for decision in said:
+        add(tx, decision)
+        details: dict[str, object] = {
+            "verdict": decision.verdict,
             "revision": approval.revision,
             "digest": approval.digest,
-            "assurance": assurance.word,
-            "evidence": dict(evidence),
-        },
-        private={"comment": comment} if comment else {},
-    )
-    return Decided(state=_move(tx, world, approval, policy, decision, barred), first=True)
+            "assurance": Assurance(decision.assurance).word,
+            "evidence": dict(decision.evidence),
+        }
+        if decision.on_behalf_of is not None:
+            details["on_behalf_of"] = decision.on_behalf_of
+            details["delegation"] = show("D", decision.delegation or 0)
+        if gone:
+            details["replaces"], gone = gone, []
+        tx.record(
+            "approval:decided",
+            actor=decision.by,
+            subject=approval.name,
+            channel=decision.channel,
+            details=details,
+            private={"comment": decision.comment} if decision.comment else {},
+        )
 
 
-def _move(
-    tx: Tx, world: World, approval: Approval, policy: Policy, decision: Decision, barred: frozenset[str]
-) -> State:
+def _move(tx: Tx, ballot: Ballot, approval: Approval, decision: Decision, counted: Sequence[Vote]) -> State:
+    """The state that the decisions so far lead to."""
     if decision.verdict == "reject":
+        return _against(tx, ballot, approval, decision, counted)
+    if decision.verdict == "request-changes":
+        return _send_back(tx, approval, decision)
+    if not count_on(ballot, counted).satisfied:
+        change(tx, approval, before="review_expires_at")
+        return approval.state
+    approve(tx, approval, actor=decision.by, channel=decision.channel, before=True)
+    return State.APPROVED
+
+
+def _against(tx: Tx, ballot: Ballot, approval: Approval, decision: Decision, counted: Sequence[Vote]) -> State:
+    """REJECTED when that is enough; an approval that was taken back by it is in review again."""
+    why = rejected(ballot.policy, counted, ballot.directory, ballot.barred)
+    if why is not None:
         close(
             tx,
             approval,
             State.REJECTED,
             actor=decision.by,
             channel=decision.channel,
-            why=f"rejected by {decision.by}",
+            why=why,
             comment=decision.comment,
         )
         return State.REJECTED
-    if decision.verdict == "request-changes":
-        change(tx, approval, to=State.DRAFT, before="review_expires_at", digest=None, review_expires_at=None)
-        tx.record(
-            "approval:drafted",
-            actor=decision.by,
-            subject=approval.name,
-            channel=decision.channel,
-            details={"state": "DRAFT", "why": "changes asked", "revision": approval.revision},
-            private={"comment": decision.comment} if decision.comment else {},
-        )
-        return State.DRAFT
-    count = tally(policy, votes(decisions(tx, approval.id, approval.revision)), world.people, barred)
-    if not count.satisfied:
+    if approval.state is State.REVIEWING:
         change(tx, approval, before="review_expires_at")
         return approval.state
-    approve(tx, approval, actor=decision.by, channel=decision.channel, before=True)
-    return State.APPROVED
+    if count_on(ballot, counted).satisfied:
+        change(tx, approval, before="apply_expires_at")
+        return approval.state
+    change(
+        tx,
+        approval,
+        to=State.REVIEWING,
+        before="apply_expires_at",
+        apply_expires_at=None,
+        hold_until=None,
+        apply_asked_at=None,
+        review_expires_at=max(approval.review_expires_at or 0, tx.now_us + int(ballot.policy.review_seconds * SECOND)),
+    )
+    end_for_approval(tx, approval.id)
+    tx.record(
+        "approval:reopened",
+        actor=decision.by,
+        subject=approval.name,
+        channel=decision.channel,
+        details={
+            "state": "REVIEWING",
+            "digest": approval.digest,
+            "revision": approval.revision,
+            "changed": ["decisions"],
+        },
+    )
+    return State.REVIEWING
+
+
+def _send_back(tx: Tx, approval: Approval, decision: Decision) -> State:
+    """The request is a draft again, for its requester to change."""
+    change(tx, approval, to=State.DRAFT, before="review_expires_at", digest=None, review_expires_at=None)
+    tx.record(
+        "approval:drafted",
+        actor=decision.by,
+        subject=approval.name,
+        channel=decision.channel,
+        details={"state": "DRAFT", "why": "changes asked", "revision": approval.revision},
+        private={"comment": decision.comment} if decision.comment else {},
+    )
+    return State.DRAFT
 
 
 def approve(tx: Tx, approval: Approval, *, actor: str, channel: str | None, before: bool) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from sqlalchemy import bindparam, delete, insert, select
 
-from core.policy.counting import Vote
+from core.approvals.approval import Approval
+from core.approvals.delegation import proxies
+from core.policy.ballot import Vote
 from core.store import schema
 from core.store.encoding import dump, load
 from core.store.rows import Reader, Row
@@ -72,12 +74,38 @@ def add(tx: Tx, decision: Decision) -> None:
     tx.run(_NEW, **values | {"evidence": dump(dict(decision.evidence)), "voice": decision.voice})
 
 
-def replace_own(tx: Tx, old: Decision, new: Decision) -> None:
-    """A person changed their mind before anything ran: the new verdict stands in place of the old."""
-    tx.run(_DROP, id=old.id)
-    add(tx, new)
+def withdraw_own(tx: Tx, mine: Iterable[Decision]) -> None:
+    """Somebody says something else before anything ran: what they had said, also for others, no longer stands."""
+    for each in mine:
+        tx.run(_DROP, id=each.id)
 
 
-def votes(given: list[Decision]) -> list[Vote]:
-    """The approvals among `given`, for counting."""
-    return [Vote(person=each.by, on_behalf_of=each.on_behalf_of) for each in given if each.verdict == "approve"]
+def votes(reader: Reader, approval: Approval, given: Iterable[Decision]) -> list[Vote]:
+    """The verdicts among `given` that can count now: what was said for others only while its delegation is in force."""
+    said = [each for each in given if each.verdict != "request-changes"]
+    lent = any(each.on_behalf_of is not None for each in said)
+    speaking = {each.id: each for each in proxies(reader, approval.action)} if lent else {}
+    found = []
+    for each in said:
+        verdict: Literal["approve", "reject"] = "approve" if each.verdict == "approve" else "reject"
+        if each.on_behalf_of is None:
+            found.append(Vote(person=each.by, verdict=verdict))
+            continue
+        proxy = speaking.get(each.delegation or 0)
+        if proxy is None or (proxy.delegate, proxy.delegator) != (each.by, each.on_behalf_of):
+            continue
+        found.append(
+            Vote(
+                person=each.by,
+                on_behalf_of=each.on_behalf_of,
+                verdict=verdict,
+                when=proxy.when,
+                strength=proxy.strength,
+            )
+        )
+    return found
+
+
+def standing(reader: Reader, approval: Approval) -> list[Vote]:
+    """The verdicts on the revision as it is that can count now."""
+    return votes(reader, approval, decisions(reader, approval.id, approval.revision))

@@ -7,6 +7,8 @@ from dataclasses import replace
 from core.apply.action import Action
 from core.approvals.approval import Approval
 from core.errors import Conflict
+from core.policy.ballot import Ballot
+from core.policy.counting import barred_by
 from core.policy.policy import Policy
 from core.world import World
 
@@ -32,3 +34,11 @@ def rule_in_force(world: World, approval: Approval) -> Policy:
     if rule is None or rule.canonical != approval.policy_json:
         raise Conflict("policy_changed", f"the policy of {approval.name} has just changed; it is being checked again")
     return rule
+
+
+def ballot_of(world: World, approval: Approval) -> Ballot | None:
+    """Who may answer to the request's seats now, or None when its policy is gone."""
+    rule = rule_of(world, approval)
+    if rule is None:
+        return None
+    return Ballot(rule, world.people, barred_by(approval.requester, approval.owners, world.people))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.approvals.approval import Approval, change
-from core.approvals.decision import decisions, votes
+from core.approvals.decision import standing
 from core.approvals.flags import config_in_force, halted
 from core.approvals.rule import rule_in_force
 from core.approvals.run import insert_run
@@ -36,7 +36,8 @@ def start(tx: Tx, world: World, approval: Approval, *, digest: str, lease: Lease
         raise Conflict("holding", f"{approval.name} is in its hold window")
     policy = rule_in_force(world, approval)
     barred = barred_by(approval.requester, approval.owners, world.people)
-    count = tally(policy, votes(decisions(tx, approval.id, approval.revision)), world.people, barred)
+    given = standing(tx, approval)
+    count = tally(policy, given, world.people, barred)
     if not count.satisfied:
         raise Conflict(
             "no_longer_satisfied", f"the decisions on {approval.name} no longer satisfy policy {policy.name}"
@@ -65,7 +66,7 @@ def start(tx: Tx, world: World, approval: Approval, *, digest: str, lease: Lease
             "digest": digest,
             "lease": lease.lock_id if lease is not None else None,
             "config": world.version,
-            "by": [vote.person for vote in votes(decisions(tx, approval.id, approval.revision))],
+            "by": sorted(count.acted),
         },
     )
     return run

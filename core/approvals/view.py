@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, select
 
 from core.approvals.approval import Approval, find, from_row
 from core.approvals.decision import Decision, decisions, votes
+from core.approvals.delegation import proxies
 from core.approvals.proposal import described, rendered, visible
-from core.approvals.rule import rule_of
+from core.approvals.rule import ballot_of
 from core.approvals.run import find_run
 from core.approvals.states import ENDED, OPEN, State
 from core.clock import rfc3339
@@ -18,13 +18,16 @@ from core.ids import show
 from core.leases.reading import waiting_for
 from core.people.assurance import Assurance
 from core.people.directory import Principal
-from core.policy.counting import barred_by, could_satisfy, eligible, tally
-from core.policy.counting import who as who_could
-from core.policy.policy import Policy
+from core.policy.counting import Tally, count_on
+from core.policy.proxy import voices
+from core.policy.who import could_help
 from core.store import schema
 from core.store.rows import Reader
 from core.store.statement import Statement
 from core.world import World
+
+MOST_NAMED = 10
+"""People whom the JSON names as those who could decide; `who` names all."""
 
 OUTPUT_TAIL = 4_096
 """Characters of a run's output that go into the JSON."""
@@ -53,9 +56,8 @@ def may_see(world: World, principal: Principal, approval: Approval) -> bool:
         return True
     if action is None or visible(action, principal):
         return world.rights.has(principal, "read")
-    policy = rule_of(world, approval)
-    barred = barred_by(approval.requester, approval.owners, world.people)
-    return policy is not None and eligible(policy, principal.id, world.people, barred)
+    ballot = ballot_of(world, approval)
+    return ballot is not None and (ballot.eligible(principal.id) or ballot.vetoes(principal.id) is not None)
 
 
 def view(reader: Reader, world: World, number: int) -> dict[str, Any]:
@@ -66,7 +68,10 @@ def view(reader: Reader, world: World, number: int) -> dict[str, Any]:
 def view_of(reader: Reader, world: World, approval: Approval) -> dict[str, Any]:
     """The Approval of CONTRACT, with `version` and `commands` beside it."""
     given = decisions(reader, approval.id, approval.revision)
-    policy = rule_of(world, approval)
+    ballot = ballot_of(world, approval)
+    policy = ballot.policy if ballot else None
+    said = votes(reader, approval, given)
+    count = count_on(ballot, said) if ballot else None
     return {
         "id": approval.name,
         "version": approval.version,
@@ -85,7 +90,13 @@ def view_of(reader: Reader, world: World, approval: Approval) -> dict[str, Any]:
         "allow": policy.allow if policy else False,
         "min_assurance": policy.min_assurance.word if policy else None,
         "commands": _commands(world, approval),
-        "requirements": _requirements(world, approval, policy, given),
+        "requirements": _requirements(count),
+        "rejections": {"have": len(count.against) if count else 0, "count": policy.reject if policy else 1},
+        "veto": list(policy.veto) if policy else [],
+        "could": [
+            principal_json(world, each)
+            for each in (could_help(ballot, said, MOST_NAMED) if ballot and approval.state is State.REVIEWING else ())
+        ],
         "decisions": [_decision(world, each) for each in given],
         "resources": approval.resources,
         "validation": approval.validation,
@@ -115,13 +126,7 @@ def _commands(world: World, approval: Approval) -> Any:
     return {} if action is None else {"apply": described(rendered(action.apply, approval.params))}
 
 
-def _requirements(
-    world: World, approval: Approval, policy: Policy | None, given: Sequence[Decision]
-) -> list[dict[str, Any]]:
-    if policy is None:
-        return []
-    barred = barred_by(approval.requester, approval.owners, world.people)
-    count = tally(policy, votes(list(given)), world.people, barred)
+def _requirements(count: Tally | None) -> list[dict[str, Any]]:
     return [
         {
             **(
@@ -133,7 +138,7 @@ def _requirements(
             "have": each.have,
             "by": list(each.by),
         }
-        for each in count.seats
+        for each in (count.seats if count else ())
     ]
 
 
@@ -146,7 +151,8 @@ def _decision(world: World, decision: Decision) -> dict[str, Any]:
         "assurance": Assurance(decision.assurance).word,
         "comment": decision.comment,
         "digest": decision.digest,
-        "on_behalf_of": decision.on_behalf_of,
+        "on_behalf_of": principal_json(world, decision.on_behalf_of) if decision.on_behalf_of else None,
+        "delegation": show("D", decision.delegation) if decision.delegation else None,
     }
 
 
@@ -217,34 +223,11 @@ def concerns(reader: Reader, world: World, viewer: Principal, approval: Approval
     """Whether the viewer asked for it, or is somebody whose decision it waits for."""
     if viewer.id == approval.requester:
         return True
-    policy = rule_of(world, approval)
-    if policy is None or approval.state is not State.REVIEWING:
+    ballot = ballot_of(world, approval)
+    if ballot is None or approval.state is not State.REVIEWING or viewer.id in ballot.barred:
         return False
-    barred = barred_by(approval.requester, approval.owners, world.people)
-    if not eligible(policy, viewer.id, world.people, barred):
+    given = decisions(reader, approval.id, approval.revision)
+    if any(each.by == viewer.id for each in given):
         return False
-    return all(each.by != viewer.id for each in decisions(reader, approval.id, approval.revision))
-
-
-def who(reader: Reader, world: World, number: int) -> dict[str, Any]:
-    """What is missing, who could give it, who cannot and why."""
-    approval = find(reader, number)
-    policy = rule_of(world, approval)
-    if policy is None:
-        return {"words": f"policy {approval.policy} is no longer configured", "missing": [], "could": [], "cannot": []}
-    barred = barred_by(approval.requester, approval.owners, world.people)
-    if approval.state is not State.REVIEWING:
-        words = f"{approval.name} is {approval.state}; no decision is missing."
-        return {"words": words, "missing": [], "could": [], "cannot": []}
-    answer = who_could(policy, votes(decisions(reader, approval.id, approval.revision)), world.people, barred)
-    return {
-        "words": answer.words,
-        "missing": [
-            {"group": each.requirement.group, "person": each.requirement.person, "count": each.lacking}
-            for each in answer.tally.missing
-        ],
-        "people_missing": answer.tally.people_missing,
-        "could": [principal_json(world, person) for person in answer.could],
-        "cannot": [{**principal_json(world, each.person), "why": each.why} for each in answer.cannot],
-        "possible": could_satisfy(policy, world.people, barred).possible,
-    }
+    lent = [each for each in proxies(reader, approval.action) if each.delegate == viewer.id]
+    return bool(voices(ballot, viewer.id, "approve", votes=votes(reader, approval, given), proxies=lent))

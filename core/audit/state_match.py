@@ -40,7 +40,7 @@ class Told:
 
     seq: int = 0
     approvals: dict[str, str] = field(default_factory=dict)
-    decisions: dict[tuple[str, int, str], tuple[str, str]] = field(default_factory=dict)
+    decisions: dict[tuple[str, int, str, str], tuple[str, str]] = field(default_factory=dict)
     runs: dict[str, tuple[str, int, bool]] = field(default_factory=dict)
     leases: dict[str, tuple[int, bool]] = field(default_factory=dict)
     keys: dict[str, tuple[str, bool, bool]] = field(default_factory=dict)
@@ -54,7 +54,11 @@ class Told:
             self.approvals[subject] = details["state"]
         match event:
             case "approval:decided":
-                self.decisions[subject, details["revision"], entry["actor"]] = details["verdict"], details["digest"]
+                whose = subject, details["revision"], entry["actor"]
+                for voice in details.get("replaces", ()):
+                    self.decisions.pop((*whose, voice), None)
+                voice = details.get("on_behalf_of") or entry["actor"]
+                self.decisions[(*whose, voice)] = details["verdict"], details["digest"]
             case "apply:started" | "rollback:started":
                 self.runs[details["run"]] = subject, details["token"], True
             case "apply:finished" | "apply:failed" | "apply:unknown" | "rollback:finished" | "rollback:failed":
@@ -107,7 +111,10 @@ def _compare(reader: Reader, told: Told) -> list[str]:
             "decision",
             told.decisions,
             {
-                (f"A{row['approval']}", row["revision"], row["by"]): (row["verdict"], row["digest"])
+                (f"A{row['approval']}", row["revision"], row["by"], row["on_behalf_of"] or row["by"]): (
+                    row["verdict"],
+                    row["digest"],
+                )
                 for row in reader.all(_DECISIONS)
             },
         ),

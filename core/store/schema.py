@@ -262,8 +262,12 @@ delegation = Table(
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("delegator", Text, nullable=False),
     Column("delegate", Text, nullable=False),
-    # `delegate` (may speak for), `follow` (whose approval speaks for), `away` (as delegate, while away).
+    # `delegate` (speaks for the delegator), `follow` (approves for them where `condition` has approved too),
+    # `away` (the delegator is not asked; the delegate is themselves).
     Column("kind", Text, nullable=False),
+    Column("condition", Text),
+    # How strongly the delegator had proved themselves: a policy that needs more does not count it.
+    Column("assurance", Integer, nullable=False),
     # Action names as JSON; None for all.
     Column("actions", Text),
     _us("until", nullable=False),
@@ -272,7 +276,7 @@ delegation = Table(
     _us("ended_at"),
     Column("ended", Text),
     Index("delegation_delegator", "delegator", "ended_at"),
-    Index("delegation_delegate", "delegate", "ended_at"),
+    Index("delegation_open", "ended_at", "until"),
 )
 
 grant = Table(

@@ -18,6 +18,7 @@ from hub.http import (
     audit,
     channels,
     commands,
+    delegations,
     events,
     health,
     keys,
@@ -35,6 +36,7 @@ from hub.http.problems import of_http
 
 ROUTERS: tuple[APIRouter, ...] = (
     approvals.router,
+    delegations.router,
     leases.router,
     runs.router,
     events.router,

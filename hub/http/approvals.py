@@ -12,7 +12,8 @@ from commands.requesting import own
 from core import ids
 from core.approvals.approval import Approval
 from core.approvals.states import ENDED, State
-from core.approvals.view import etag, listing, view_of, who
+from core.approvals.view import etag, listing, view_of
+from core.approvals.whom import who
 from core.errors import Invalid, Refusal, Stale
 from core.store.rows import Reader
 from hub.contracts import Reply

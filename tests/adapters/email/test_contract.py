@@ -43,6 +43,7 @@ class MailBench(Bench):
     async def take(self, mail: EmailMessage) -> Answer:
         before, acted = len(self.received), len(self.hub.acted)
         await self.adapter.clerk.take(mail.as_bytes(policy=policy.SMTP))
+        await self.adapter._answers.join()
         if len(self.received) == before:
             return Answer(ok=len(self.hub.acted) > acted)
         answer = self.received[-1]

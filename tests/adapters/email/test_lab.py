@@ -3,65 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from hubs import Bench, make_hub, running, until
-from mail import Lab, written
-
-from adapters.email.adapter import adapter as email
+from hubs import until
+from mail import Lab, asks, bench_on, reply_to, written
 
 pytestmark = pytest.mark.anyio
-
-PEOPLE = """
-people:
-  ana: {name: Ana Ruiz, email: ana@lab.test, groups: [sre, admins]}
-  bo:  {name: Bo Lind, email: bob@lab.test, groups: [sre], prefer: [mail]}
-  cai: {name: Cai Wu, email: carol@lab.test, groups: [sre], prefer: [mail]}
-"""
-BY_MAIL = """
-policies:
-  - name: default
-    require: [{group: sre, count: 1}]
-    min_assurance: email
-"""
-
-
-@asynccontextmanager
-async def bench_on(lab: Lab, folder: Path, *, policies: str = BY_MAIL, more: str = "") -> AsyncIterator[Bench]:
-    await empty(lab)
-    hub = make_hub(
-        folder,
-        channels=lab.channel(more),
-        people=PEOPLE,
-        policies=policies,
-        adapters={"email": email},
-        environ={"MAIL_PASSWORD": "secret"},
-    )
-    async with running(hub) as bench:
-        yield bench
-
-
-async def empty(lab: Lab) -> None:
-    """Nobody has any mail."""
-    for user in ("hub", "alice", "bob", "carol"):
-        async with lab.mailbox(user) as box:
-            for uid in await box.uids():
-                await box.move(uid, "Processed")
-
-
-def asks(name: str) -> object:
-    return lambda mail: f"[{name}]" in str(mail["Subject"])
-
-
-def reply_to(mail: EmailMessage) -> str:
-    found = re.search(r"hub\+r\.[a-z2-7]{39}@lab\.test", str(mail["Reply-To"]))
-    assert found is not None
-    return found[0]
 
 
 async def test_a_request_is_decided_by_a_reply_and_the_result_follows_in_the_thread(lab: Lab, tmp_path: Path) -> None:
@@ -182,7 +130,7 @@ async def test_a_vacation_answer_decides_nothing(lab: Lab, tmp_path: Path) -> No
 async def test_commands_come_by_mail_where_they_may(lab: Lab, tmp_path: Path) -> None:
     async with bench_on(lab, tmp_path, more="    commands: true\n") as bench:
         for body in ("note hello because of mail\n", '{"action": "note", "params": {"text": "json"}, "reason": "why"}'):
-            lab.send(written("ana@lab.test", "hub@lab.test", body), sender="ana@lab.test", to="hub@lab.test")
+            lab.send(written("alice@lab.test", "hub@lab.test", body), sender="alice@lab.test", to="hub@lab.test")
 
         async def are_asked() -> bool:
             return await bench.events("approval:requested") == ["approval:requested"] * 2

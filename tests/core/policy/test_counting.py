@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.people.directory import Directory, Kind, Principal
-from core.policy.counting import Vote, barred_by, could_satisfy, eligible, tally, who
+from core.policy.ballot import Vote
+from core.policy.counting import barred_by, could_satisfy, eligible, tally
 from core.policy.policy import Policy, Requirement
+from core.policy.who import who
 
 GROUPS = ("sre", "security", "empty")
 NOBODY: frozenset[str] = frozenset()

@@ -21,6 +21,8 @@ def upgrade() -> None:
         sa.Column("delegator", sa.Text(), nullable=False),
         sa.Column("delegate", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("condition", sa.Text(), nullable=True),
+        sa.Column("assurance", sa.Integer(), nullable=False),
         sa.Column("actions", sa.Text(), nullable=True),
         sa.Column("until", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -29,8 +31,8 @@ def upgrade() -> None:
         sa.Column("ended", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("delegation_delegate", "delegation", ["delegate", "ended_at"], unique=False)
     op.create_index("delegation_delegator", "delegation", ["delegator", "ended_at"], unique=False)
+    op.create_index("delegation_open", "delegation", ["ended_at", "until"], unique=False)
     op.create_table(
         "freeze",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -181,8 +183,8 @@ def downgrade() -> None:
     op.drop_table("grant")
     op.drop_index("freeze_ends", table_name="freeze")
     op.drop_table("freeze")
+    op.drop_index("delegation_open", table_name="delegation")
     op.drop_index("delegation_delegator", table_name="delegation")
-    op.drop_index("delegation_delegate", table_name="delegation")
     op.drop_table("delegation")
 
 

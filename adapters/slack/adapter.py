@@ -1,0 +1,228 @@
+"""The wire of Slack: events in over HTTP or Socket Mode, cards and answers out over the Web API."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from starlette.background import BackgroundTask
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from adapters.slack import parse
+from adapters.slack.accounts import Accounts
+from adapters.slack.api import Api
+from adapters.slack.checking import check
+from adapters.slack.desk import Desk
+from adapters.slack.parse import MOST_BYTES, Heard
+from adapters.slack.posting import Posting
+from adapters.slack.rooms import Rooms
+from adapters.slack.settings import settings_of
+from core.errors import Refusal, StoreError, TooLarge, Unproven
+from core.world import Channel
+from hub.contracts import Adapter, DeliveryFailed, Hub, Post, Powers
+
+if TYPE_CHECKING:
+    from adapters.slack.listening import Listening
+
+logger = logging.getLogger("interlock.slack")
+
+_WATCH_SECONDS = 60.0
+
+
+class SlackAdapter:
+    """One configured workspace."""
+
+    def __init__(self, channel: Channel, hub: Hub) -> None:
+        self._name = channel.name
+        self._hub = hub
+        self._settings = settings_of(channel)
+        self._api = Api(self._settings.bot_token.get_secret_value(), self._settings.api_url)
+        self._rooms = Rooms(self._api, self._settings.shared_rooms, time.monotonic)
+        self._accounts = Accounts(self._api, time.monotonic)
+        self._posting = Posting(self._api, self._rooms)
+        self._desk = Desk(
+            channel=channel.name,
+            hub=hub,
+            api=self._api,
+            accounts=self._accounts,
+            rooms=self._rooms,
+            posting=self._posting,
+            command=self._settings.command,
+        )
+        self._listening: Listening | None = None
+        self._works: dict[str, asyncio.Task[None]] = {}
+        self._problem: str | None = None
+        self.powers = Powers(addresses_people=True)
+
+    def routes(self) -> list[BaseRoute]:
+        if self._settings.socket_mode:
+            return []
+        return [Route(self._settings.path, self._receive, methods=["POST"], name=f"slack:{self._name}")]
+
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[None]:
+        from adapters.slack.listening import Listening  # Bolt takes half a second to import
+
+        self._listening = Listening(self._keep)
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._api)
+            background = [asyncio.create_task(self._watch())]
+            if self._settings.app_token is not None:
+                from adapters.slack.socket import Socket
+
+                socket = Socket(
+                    token=self._settings.app_token.get_secret_value(),
+                    url=self._settings.api_url,
+                    take=self._listening,
+                    begin=self._begin,
+                    told=self._told_by_socket,
+                )
+                background.append(asyncio.create_task(socket.run()))
+            try:
+                yield
+            finally:
+                works = list(self._works.values())
+                for task in [*background, *works]:
+                    task.cancel()
+                await asyncio.gather(*background, *works, return_exceptions=True)
+                self._listening = None
+
+    # --- in ---
+
+    async def _receive(self, request: Request) -> Response:
+        """The acknowledgement of one request; what it asks for is done after the answer has left."""
+        try:
+            body = await _body_of(request)
+            said_at_us = parse.prove(self._settings.secrets, request.headers, body, self._hub.clock.wall_us())
+            text = body.decode()
+        except TooLarge:
+            return Response(status_code=413)
+        except Unproven as refusal:
+            self._hub.unproven(self._name, refusal.code)
+            return Response(status_code=401)
+        except UnicodeDecodeError:
+            return Response(status_code=400)
+        if self._listening is None:
+            return Response(status_code=503)
+        content_type = request.headers.get("content-type", "")
+        done = await self._listening.take(text, content_type=content_type, said_at_us=said_at_us)
+        after = BackgroundTask(self._begin_later, done.heard) if done.heard is not None else None
+        return Response(done.body, done.status, media_type=done.content_type, background=after)
+
+    async def _keep(self, heard: Heard, payload: Mapping[str, Any], said_at_us: int | None) -> bool:
+        """It is durable; whether it is still to be done, or to be answered again."""
+        raw = orjson.dumps({"payload": payload, "said_at_us": said_at_us})
+        tries = await self._hub.keep_received(self._name, heard.key, raw)
+        return tries > 0 or heard.answer_url is not None
+
+    async def _begin_later(self, heard: Heard) -> None:
+        self._begin(heard)
+
+    def _begin(self, heard: Heard) -> None:
+        """It is being done, once at a time, by a task of ours."""
+        if heard.key in self._works:
+            return
+        task = asyncio.create_task(self._do(heard))
+        self._works[heard.key] = task
+        task.add_done_callback(lambda done: self._works.pop(heard.key, None))
+
+    async def _do(self, heard: Heard) -> None:
+        outcome = "done"
+        try:
+            await self._desk.do(heard)
+        except StoreError:
+            logger.exception("what was said in %s could not be done yet; it is tried again", self._name)
+            return
+        except DeliveryFailed as failed:
+            outcome = "unanswered"
+            logger.warning("an answer in %s could not be given: %s", self._name, failed)
+        except Exception:
+            outcome = "failed"
+            logger.exception("what was said in %s could not be answered", self._name)
+        if heard.lasting:
+            try:
+                await self._hub.settle_received(self._name, heard.key, outcome, forget=True)
+            except (StoreError, Refusal):
+                logger.exception("the end of a message could not be noted; it is looked at again")
+
+    async def _watch(self) -> None:
+        """For ever: learn who we are, see whether the token stands, take up what was left behind."""
+        while True:
+            try:
+                await self._greet()
+                await self._take_up()
+            except Exception:
+                logger.exception("the watch over %s failed; it goes on", self._name)
+            await asyncio.sleep(_WATCH_SECONDS)
+
+    async def _greet(self) -> None:
+        """Our workspace is known. Once a token works (again), every address may be tried again."""
+        try:
+            told = await self._api.call("auth.test")
+        except DeliveryFailed as failed:
+            self._problem = str(failed)
+            logger.warning("channel %s: %s", self._name, failed)
+            return
+        first = self._accounts.team is None or self._problem is not None
+        self._accounts.team = told.get("team_id") or None
+        self._accounts.enterprise = told.get("enterprise_id") or None
+        self._desk.bot_user = told.get("user_id") or None
+        self._problem = None
+        if first:
+            await self._hub.takes_again(self._name)
+
+    async def _take_up(self) -> None:
+        """What was acknowledged and never done is done now: by a process that ended, or while the database failed."""
+        for _, raw in await self._hub.left_received(self._name):
+            kept = orjson.loads(raw)
+            heard = parse.heard(kept["payload"], kept["said_at_us"])
+            if heard is not None:
+                self._begin(heard)
+
+    def _told_by_socket(self, problem: str | None) -> None:
+        self._problem = problem
+
+    # --- out ---
+
+    async def post(self, post: Post) -> str:
+        return await self._posting.post(post)
+
+    async def update(self, reference: str, post: Post) -> str:
+        return await self._posting.update(reference, post)
+
+    def address_of(self, identities: Mapping[str, str], email: str | None) -> str | None:
+        return identities.get(self._name)
+
+    async def check(self) -> list[str]:
+        found = await check(self._name, self._settings, self._hub)
+        return [*found, *([f"channels.{self._name}: {self._problem}"] if self._problem and not found else [])]
+
+
+def adapter(channel: Channel, hub: Hub) -> Adapter:
+    """The entry point `interlock.adapters: slack`."""
+    return SlackAdapter(channel, hub)
+
+
+async def _body_of(request: Request) -> bytes:
+    """The bytes as received. Raises TooLarge before more than the bound is held, Unproven when the sender went away."""
+    length = request.headers.get("content-length", "0")
+    if not length.isdigit() or len(length) > 12 or int(length) > MOST_BYTES:
+        raise TooLarge("too_large", f"a request may have {MOST_BYTES:,} bytes")
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > MOST_BYTES:
+                raise TooLarge("too_large", f"a request may have {MOST_BYTES:,} bytes")
+            parts.append(part)
+    except ClientDisconnect:
+        raise Unproven("bad_signature", "the request broke off") from None
+    return b"".join(parts)

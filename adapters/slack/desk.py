@@ -1,0 +1,174 @@
+"""What is done once Slack was told that a message arrived: the hub is asked, and the person answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from adapters.slack import render
+from adapters.slack.accounts import Accounts
+from adapters.slack.api import Api
+from adapters.slack.parse import Account, Heard, said
+from adapters.slack.posting import Posting
+from adapters.slack.rooms import Rooms
+from core.errors import Forbidden
+from core.people.assurance import Assurance
+from hub.contracts import Card, Command, DeliveryFailed, Hub, Inbound, Reply, Sender
+
+_HOME_CARDS = 8
+
+
+class Desk:
+    """One workspace's presses and commands at work."""
+
+    def __init__(
+        self,
+        *,
+        channel: str,
+        hub: Hub,
+        api: Api,
+        accounts: Accounts,
+        rooms: Rooms,
+        posting: Posting,
+        command: str,
+    ) -> None:
+        self._channel = channel
+        self._hub = hub
+        self._api = api
+        self._accounts = accounts
+        self._rooms = rooms
+        self._posting = posting
+        self._command = command
+        self.bot_user: str | None = None
+
+    async def do(self, heard: Heard) -> None:
+        """It is done and answered. Raises StoreError when nothing was done, DeliveryFailed when it was not answered."""
+        match heard.kind:
+            case "said":
+                await self._answer(heard, await self._ask(heard, self._spoken(heard)))
+            case "pressed":
+                await self._pressed(heard)
+            case "gave_reason":
+                reply = await self._ask(heard, replace(self._inbound(heard), press=heard.token, comment=heard.text))
+                word = "Recorded" if reply.ok else "Not recorded"
+                await self._show(heard.view, render.notice_view(word, reply.text))
+            case "asks_reason":
+                view = render.reason_view(heard.token, heard.label, heard.title)
+                await self._api.call("views.open", trigger_id=heard.trigger, view=view)
+            case "asks_whole":
+                await self._whole(heard)
+            case "opened_home":
+                await self._home(heard)
+            case "room_changed":
+                await self._room_changed(heard)
+
+    def _inbound(self, heard: Heard, account: Account | None = None) -> Inbound:
+        """The part of an Inbound that is the same whatever was done."""
+        who = account or heard.account
+        known = {self._hub.named(self._channel, each): each for each in who.identities}
+        named = [identity for principal, identity in known.items() if principal is not None]
+        identity = named[0] if len(named) == 1 else next(iter(who.identities), f"?/{who.user}")
+        return Inbound(
+            channel=self._channel,
+            sender=Sender(identity=identity if len(named) < 2 else f"?/{who.user}"),
+            assurance=Assurance.CHAT,
+            message_id=heard.key,
+            body_hash=heard.body_hash,
+            said_at_us=heard.said_at_us,
+            evidence={"slack": "/".join(who.identities[:1]) or who.user, "message": heard.key[:200]},
+        )
+
+    def _spoken(self, heard: Heard) -> Inbound:
+        def name_of(user: str) -> str | None:
+            return self._hub.named(self._channel, f"{heard.account.team}/{user}")
+
+        return replace(self._inbound(heard), text=said(heard.text, name_of), answer_to=heard.room)
+
+    async def _ask(self, heard: Heard, inbound: Inbound) -> Reply:
+        """What the hub says; accounts that are no full members of our workspace never come so far."""
+        identity = inbound.sender.identity
+        if identity is not None and self._hub.named(self._channel, identity) is not None:
+            try:
+                await self._accounts.demand(heard.account)
+            except Forbidden as refusal:
+                return await self._hub.refuse(inbound, refusal.code, refusal.message)
+        return await self._hub.handle(inbound)
+
+    async def _pressed(self, heard: Heard) -> None:
+        reply = await self._ask(heard, replace(self._inbound(heard), press=heard.token))
+        await self._answer(heard, replace(reply, card=None))
+        card = reply.card
+        if card is not None and card.state != "REVIEWING" and heard.room and heard.message and heard.answer_url:
+            await self._posting.strip(heard.room, heard.message, heard.answer_url, card)
+        if heard.view is not None:
+            await self._home(heard)
+
+    async def _whole(self, heard: Heard) -> None:
+        """A dialog at once, for its permission to open lasts three seconds; then all of the request in it."""
+        opened = await self._api.call(
+            "views.open", trigger_id=heard.trigger, view=render.notice_view("One moment", "It is being looked up …")
+        )
+        reply = await self._ask(heard, _asking(self._inbound(heard), "show", {"id": heard.token}))
+        view = render.whole_view(reply.card) if reply.card is not None else render.notice_view("Sorry", reply.text)
+        await self._show(str((opened.get("view") or {}).get("id") or ""), view)
+
+    async def _show(self, view_id: str | None, view: Mapping[str, Any]) -> None:
+        if view_id:
+            await self._api.insist("views.update", view_id=view_id, view=view)
+
+    async def _home(self, heard: Heard) -> None:
+        """The app's home as its reader may see it."""
+        base = replace(self._inbound(heard), message_id=None)
+        queue = await self._ask(heard, _asking(base, "queue", {"which": "mine"}))
+        if not queue.ok:
+            home = {"type": "home", "blocks": list(render.answer_message(queue, self._hub.public_url).blocks)}
+            await self._api.insist("views.publish", user_id=heard.account.user, view=home)
+            return
+        name = self._hub.named(self._channel, str(base.sender.identity))
+        items = [each for each in queue.data.get("items") or () if isinstance(each, Mapping)]
+        theirs = [each for each in items if each["requester"]["id"] == name]
+        waiting = [str(each["id"]) for each in items if each["requester"]["id"] != name][:_HOME_CARDS]
+        cards: list[Card] = []
+        for each in waiting:
+            reply = await self._ask(heard, _asking(base, "show", {"id": each}))
+            if reply.card is not None:
+                cards.append(reply.card)
+        leases = await self._ask(heard, replace(base, text="locks"))
+        asked = "\n".join(f"{each['id']}  {each['title']}  ({str(each['state']).lower()})" for each in theirs)
+        home = render.home_view(cards, asked, leases.text if leases.ok else "", self._command)
+        await self._api.insist("views.publish", user_id=heard.account.user, view=home)
+
+    async def _room_changed(self, heard: Heard) -> None:
+        if heard.room is None:
+            return
+        self._rooms.forget(heard.room)
+        for address in self._rooms.names_of(heard.room):
+            await self._hub.takes_again(self._channel, address)
+
+    async def _answer(self, heard: Heard, reply: Reply) -> None:
+        """The person has the answer, and nobody else: by the address that came along, else in private."""
+        message = render.answer_message(reply, self._hub.public_url)
+        body = {"text": message.text, "blocks": list(message.blocks)}
+        if heard.answer_url is not None:
+            await self._api.answer(heard.answer_url, {**body, "response_type": "ephemeral", "replace_original": False})
+            return
+        thread = {"thread_ts": heard.thread} if heard.thread else {}
+        if heard.room is not None and not heard.private:
+            try:
+                await self._api.insist(
+                    "chat.postEphemeral", channel=heard.room, user=heard.account.user, **thread, **body
+                )
+                return
+            except DeliveryFailed as failed:
+                if not failed.permanent:
+                    raise
+                thread = {}
+        place = heard.room if heard.private and heard.room else heard.account.user
+        await self._api.insist(
+            "chat.postMessage", channel=place, **thread, **body, unfurl_links=False, unfurl_media=False
+        )
+
+
+def _asking(inbound: Inbound, verb: str, args: Mapping[str, Any]) -> Inbound:
+    return replace(inbound, command=Command(verb=verb, args=args))

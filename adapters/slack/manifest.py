@@ -1,0 +1,72 @@
+"""The app manifest of a hub: everything that Slack must know of the app, for `interlock slack manifest`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SCOPES = {
+    "app_mentions:read": "hear a command that begins with a mention of the bot",
+    "channels:read": "see whether a public channel exists, is shared or archived, and whether the bot is in it",
+    "chat:write": "post cards and answers, and keep them up to date",
+    "commands": "have the slash command",
+    "groups:read": "the same as channels:read, for private channels that the bot is in",
+    "im:history": "hear commands in direct messages to the bot",
+    "im:write": "write to people who are asked",
+    "users:read": "see whether an account is deactivated, a guest or a bot before it may act",
+}
+"""Scope of the bot -> what it is for."""
+EVENTS = (
+    "app_home_opened",
+    "app_mention",
+    "channel_shared",
+    "channel_unshared",
+    "member_joined_channel",
+    "message.im",
+)
+
+_LONG = (
+    "Interlock is a hub for risky operations. People and agents ask for one from the channel they already use, other "
+    "people decide with a button, and the operation then runs once, under leases that keep everybody else off the same "
+    "resources. Every step stands in a log that anybody can verify. This app shows requests as cards, takes decisions "
+    "and commands, and tells in the thread of a card how the run went."
+)
+
+
+def manifest(*, public_url: str, path: str, command: str, socket_mode: bool) -> dict[str, Any]:
+    """The manifest, as Slack takes it under "From a manifest". With Socket Mode it names no address."""
+    url = f"{public_url.rstrip('/')}{path}"
+    slash: dict[str, Any] = {
+        "command": command,
+        "description": "Ask, decide, look: everything the hub does",
+        "usage_hint": "help",
+        "should_escape": True,
+    }
+    events: dict[str, Any] = {"bot_events": list(EVENTS)}
+    interactivity: dict[str, Any] = {"is_enabled": True}
+    if not socket_mode:
+        slash["url"] = events["request_url"] = interactivity["request_url"] = url
+    return {
+        "_metadata": {"major_version": 2, "minor_version": 1},
+        "display_information": {
+            "name": "Interlock",
+            "description": "Approvals for risky operations, with a log that can be verified",
+            "long_description": _LONG,
+        },
+        "features": {
+            "app_home": {
+                "home_tab_enabled": True,
+                "messages_tab_enabled": True,
+                "messages_tab_read_only_enabled": False,
+            },
+            "bot_user": {"display_name": "Interlock", "always_online": True},
+            "slash_commands": [slash],
+        },
+        "oauth_config": {"scopes": {"bot": list(SCOPES)}},
+        "settings": {
+            "event_subscriptions": events,
+            "interactivity": interactivity,
+            "org_deploy_enabled": False,
+            "socket_mode_enabled": socket_mode,
+            "token_rotation_enabled": False,
+        },
+    }

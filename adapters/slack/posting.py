@@ -1,0 +1,141 @@
+"""Copies of cards in Slack: posted, brought up to date, and told of the run in their thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+import orjson
+
+from adapters.slack import render
+from adapters.slack.api import Api
+from adapters.slack.rooms import Rooms
+from hub.contracts import Card, DeliveryFailed, Post
+
+_MOST_KNOWN = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """Where a copy stands, and what its thread was told last."""
+
+    channel: str
+    ts: str
+    told: str = ""
+
+    @property
+    def text(self) -> str:
+        return orjson.dumps([self.channel, self.ts, self.told]).decode()
+
+    @classmethod
+    def of(cls, text: str) -> Reference:
+        """Raises DeliveryFailed for none of ours."""
+        try:
+            channel, ts, told = orjson.loads(text)
+        except ValueError:
+            raise DeliveryFailed("where the copy stands is not known any more", permanent=True) from None
+        return cls(channel=str(channel), ts=str(ts), told=str(told))
+
+
+class Posting:
+    """The copies of one workspace. Each message is written by one at a time, and never set back to an older version."""
+
+    def __init__(self, api: Api, rooms: Rooms) -> None:
+        self._api = api
+        self._rooms = rooms
+        self._locks: OrderedDict[str, asyncio.Lock] = OrderedDict()
+        self._shown: OrderedDict[str, int] = OrderedDict()
+
+    async def post(self, post: Post) -> str:
+        """The reference of a new copy. Raises DeliveryFailed."""
+        place = await self._place(post.address)
+        message = render.card_message(post.card)
+        answer = await self._api.call(
+            "chat.postMessage",
+            place=place,
+            channel=place,
+            text=message.text,
+            blocks=list(message.blocks),
+            metadata=_metadata(post),
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+        said = Reference(channel=str(answer["channel"]), ts=str(answer["ts"]))
+        self._note(said.channel, said.ts, post.card.version)
+        return (await self._tell(said, post)).text
+
+    async def update(self, reference: str, post: Post) -> str:
+        """The copy shows `post`. Raises DeliveryFailed."""
+        said = Reference.of(reference)
+        message = render.card_message(post.card)
+        async with self._lock(said.channel, said.ts):
+            await self._api.call(
+                "chat.update",
+                place=said.channel,
+                channel=said.channel,
+                ts=said.ts,
+                text=message.text,
+                blocks=list(message.blocks),
+                metadata=_metadata(post),
+            )
+            self._note(said.channel, said.ts, post.card.version)
+        return (await self._tell(said, post)).text
+
+    async def strip(self, channel: str, ts: str, url: str, card: Card) -> None:
+        """The pressed message has no button left, unless it shows something as new already."""
+        async with self._lock(channel, ts):
+            if self._shown.get(f"{channel} {ts}", -1) >= card.version:
+                return
+            message = render.card_message(replace(card, buttons=()))
+            body = {"replace_original": True, "text": message.text, "blocks": list(message.blocks)}
+            await self._api.answer(url, body)
+            self._note(channel, ts, card.version)
+
+    async def _tell(self, said: Reference, post: Post) -> Reference:
+        """The thread knows how the run stands, each news once."""
+        news = render.progress(post.card, post.approval)
+        if news is None or news[0] == said.told:
+            return said
+        name, message = news
+        await self._api.call(
+            "chat.postMessage",
+            place=said.channel,
+            channel=said.channel,
+            thread_ts=said.ts,
+            text=message.text,
+            blocks=list(message.blocks),
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+        return replace(said, told=name)
+
+    async def _place(self, address: str) -> str:
+        """The id that Slack is given for an address: a person's, or a channel's that may show cards."""
+        team, slash, user = address.partition("/")
+        if slash and team[:1] in "TE" and user[:1] in ("U", "W"):
+            return user
+        if not address:
+            raise DeliveryFailed("no channel is named", permanent=True)
+        room = await self._rooms.id_of(address)
+        await self._rooms.demand_ours(room)
+        return room
+
+    def _lock(self, channel: str, ts: str) -> asyncio.Lock:
+        lock = self._locks.setdefault(f"{channel} {ts}", asyncio.Lock())
+        self._locks.move_to_end(f"{channel} {ts}")
+        while len(self._locks) > _MOST_KNOWN and not next(iter(self._locks.values())).locked():
+            self._locks.popitem(last=False)
+        return lock
+
+    def _note(self, channel: str, ts: str, version: int) -> None:
+        self._shown[f"{channel} {ts}"] = version
+        self._shown.move_to_end(f"{channel} {ts}")
+        if len(self._shown) > _MOST_KNOWN:
+            self._shown.popitem(last=False)
+
+
+def _metadata(post: Post) -> dict[str, object]:
+    """What recognises a card that Slack took although it did not say so."""
+    payload = {"approval": post.card.approval, "version": post.card.version, "copy": post.key}
+    return {"event_type": "interlock_card", "event_payload": payload}
