@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from bench import audit, commands, leases, wire, writer
+from bench import audit, commands, email, leases, wire, writer
 
 SECONDS = 2.0
 Figures = dict[str, float]
@@ -38,6 +38,8 @@ BENCHES: dict[str, Callable[[], Figures]] = {
     "lease pairs, 1 caller": lambda: _run(leases.pairs(1, SECONDS)),
     "lease pairs, 32 callers": lambda: _run(leases.pairs(32, SECONDS)),
     "lease handoffs, 32 waiters": lambda: _run(leases.handoffs(32, SECONDS)),
+    "mail in process, arrival to effect": lambda: _run(email.memory(SECONDS)),
+    "mail in process, 2,000 waiting": lambda: _run(email.full(2_000)),
     "sealing entries": audit.sealing,
     "hashing stored entries": audit.hashing,
 }

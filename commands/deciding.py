@@ -11,7 +11,7 @@ from commands.requesting import checked_reason, own
 from commands.verb import Args, Call, Outcome, Permission, Verb
 from core import ids
 from core.approvals.approval import Approval
-from core.approvals.decide import decide
+from core.approvals.decide import Decided, decide
 from core.approvals.decision import Verdict
 from core.approvals.finish import resolve
 from core.approvals.run import find_run
@@ -64,7 +64,7 @@ def _decide(tx: Tx, call: Call, args: DecideArgs, prepared: None, *, verdict: Ve
             comment=comment,
             evidence=call.evidence,
         )
-        lines.append(_words(approval.name, verdict, decided.state, decided.first))
+        lines.append(_words(approval.name, verdict, decided.state, decided.first) + _spoken_for(decided))
     return Outcome(text="\n".join(lines), approval=ids.parse("A", args.ids[0]), record=False)
 
 
@@ -80,7 +80,15 @@ def _words(name: str, verdict: Verdict, state: State, first: bool) -> str:
         return f"{name}: you had {_DONE[verdict]} it already"
     if verdict == "approve" and state is State.REVIEWING:
         return f"{name}: your approval counts; others are still needed"
+    if verdict == "reject" and state is not State.REJECTED:
+        return f"{name}: your rejection counts; it is not enough to end it"
     return f"{name}: {_DONE[verdict]}"
+
+
+def _spoken_for(decided: Decided) -> str:
+    """For whom it was said as well: ` (for ana)`."""
+    names = [voice.on_behalf_of for voice in decided.voices if voice.on_behalf_of is not None]
+    return f" (for {', '.join(names)})" if names else ""
 
 
 def _resolve(tx: Tx, call: Call, args: ResolveArgs, prepared: None) -> Outcome:

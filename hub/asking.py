@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.approvals.approval import Approval
-from core.approvals.rule import rule_of
+from core.approvals.rule import ballot_of
 from core.approvals.states import State
 from core.people.directory import Principal
-from core.policy.counting import barred_by, eligible
+from core.policy.ballot import Ballot
 from core.policy.policy import Policy
+from core.policy.proxy import Proxy, silent
 from core.world import World
 from hub.contracts import Adapter, Live
 
@@ -33,18 +34,23 @@ def targets(
     adapters: Mapping[str, Adapter],
     works: Callable[[str], bool],
     dead: frozenset[tuple[str, str]] = frozenset(),
+    *,
+    away: Collection[str] = (),
+    proxies: Sequence[Proxy] = (),
 ) -> list[Target]:
     """The places that shall show `approval`, each once, best known recipient first come.
 
     Under review these are the policy's `ask`, or by default each eligible person on the first working channel that
     they prefer, at most ten. Where it was asked from is always among them. The page needs no copy. A place among
-    `dead` takes no message: whom it stood for is asked on the next channel that they prefer.
+    `dead` takes no message: whom it stood for is asked on the next channel that they prefer. Nobody who is `away` is
+    asked; of `proxies` those that could speak for them are.
     """
     found = [*_origin(approval, adapters)]
     if approval.state is State.REVIEWING:
-        policy = rule_of(world, approval)
-        if policy is not None:
-            people = _deciders(world, approval, policy)
+        ballot = ballot_of(world, approval)
+        if ballot is not None:
+            policy = ballot.policy
+            people = asked_people(ballot, away, proxies)
             asked = list(_asked(policy, people, adapters)) if policy.ask else []
             lost = {each.recipient for each in asked if (each.channel, each.address) in dead}
             if None in lost:  # a place for several takes nothing: whoever is not asked by name elsewhere is asked so
@@ -68,12 +74,31 @@ def _origin(approval: Approval, adapters: Mapping[str, Adapter]) -> Iterator[Tar
         yield Target(channel=approval.channel, address=approval.address)
 
 
-def _deciders(world: World, approval: Approval, policy: Policy) -> list[Principal]:
-    """Everybody who could fill a seat, in order of their ids."""
-    barred = barred_by(approval.requester, approval.owners, world.people)
-    return sorted(
-        (each for each in world.people if eligible(policy, each.id, world.people, barred)), key=lambda each: each.id
-    )
+def asked_people(ballot: Ballot, away: Collection[str], proxies: Sequence[Proxy]) -> list[Principal]:
+    """Everybody who could fill a seat and is not away, then who could speak for those who are, each once.
+
+    A delegate who is away is not asked in turn for anybody: nobody's delegate speaks for two removes.
+    """
+    people = {each: each not in away for each in ballot.candidates() if ballot.eligible(each)}
+    found = [each for each, there in people.items() if there]
+    for proxy in proxies:
+        absent = people.get(proxy.delegator) is False
+        if absent and proxy.when is None and proxy.delegate not in away and silent(ballot, proxy, ()) is None:
+            found.append(proxy.delegate)
+    known = (ballot.directory.find(each) for each in dict.fromkeys(found))
+    return [each for each in known if each is not None]
+
+
+def asked_for(ballot: Ballot, person: str, away: Collection[str], proxies: Sequence[Proxy]) -> list[str]:
+    """Those who are away and for whom `person` is asked, by id."""
+    return [
+        proxy.delegator
+        for proxy in proxies
+        if proxy.delegate == person
+        and proxy.delegator in away
+        and proxy.when is None
+        and silent(ballot, proxy, ()) is None
+    ]
 
 
 def _asked(policy: Policy, people: list[Principal], adapters: Mapping[str, Adapter]) -> Iterator[Target]:

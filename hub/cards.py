@@ -6,14 +6,15 @@ came from outside is escaped (`core.text.show`), and nothing is left out without
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
 from core.approvals.states import ENDED, State
 from core.text import show
 from hub.contracts import Button, Card, Field
-from hub.wording import command_line, moment, name_of, setting, summary_of
+from hub.wording import command_line, moment, name_of, setting, speaker, summary_of
 
 MOST_PREVIEW = 65_536
 """Characters of a preview on a card; the page has all of it."""
@@ -74,6 +75,16 @@ def card(
     )
 
 
+def asked_for_others(picture: Card, absent: Sequence[str]) -> Card:
+    """The picture as one sees it who is asked in place of `absent`, people who are away."""
+    if not absent:
+        return picture
+    field = Field(
+        label="Asked of you", value=f"for {', '.join(absent)}, who {'is' if len(absent) == 1 else 'are'} away"
+    )
+    return replace(picture, fields=(field, *picture.fields))
+
+
 def _buttons(approval: Mapping[str, Any], tokens: Mapping[str, str]) -> Iterator[Button]:
     for choice in live_choices(approval):
         if choice in tokens:
@@ -97,6 +108,7 @@ def _risk(approval: Mapping[str, Any]) -> Literal["low", "medium", "high"]:
 def _fields(approval: Mapping[str, Any]) -> Iterator[Field]:
     yield from _bound(approval)
     yield Field(label="Needs", value=_needed(approval))
+    yield from _who(approval)
     yield from _decided(approval)
     yield from _checks(approval)
     yield from _waiting(approval)
@@ -134,14 +146,27 @@ def _needed(approval: Mapping[str, Any]) -> str:
     return "; ".join(parts) or "nobody: the policy allows it"
 
 
+def _who(approval: Mapping[str, Any]) -> Iterator[Field]:
+    """Who could decide now, what rejects it, and who may end it alone; the first few names, `who` has all."""
+    if approval["state"] != State.REVIEWING:
+        return
+    could = [name_of(each) for each in approval.get("could") or ()]
+    lines = [f"{', '.join(could)}; `who {approval['id']}` says more"] if could else []
+    rejections = approval.get("rejections") or {}
+    if int(rejections.get("count") or 1) > 1:
+        lines.append(f"{rejections['have']} of the {rejections['count']} rejections that end it")
+    if approval.get("veto"):
+        lines.append(f"each of {show(', '.join(approval['veto']))} may reject alone")
+    if lines:
+        yield Field(label="Who", value="\n".join(lines))
+
+
 def _decided(approval: Mapping[str, Any]) -> Iterator[Field]:
     """Who decided, where, when and why."""
     words = {"approve": "approved", "reject": "rejected", "request-changes": "asked for changes"}
     lines = []
     for each in approval.get("decisions") or ():
-        who = name_of(each["by"])
-        if each.get("on_behalf_of"):
-            who += f" for {name_of(each['on_behalf_of'])}"
+        who = speaker(each)
         verdict = words.get(each["verdict"], each["verdict"])
         line = f"{who} {verdict} in {show(each['channel'])} ({each['assurance']}) at {moment(each['at'])}"
         lines.append(line + (f": {show(each['comment'])}" if each.get("comment") else ""))

@@ -22,9 +22,11 @@ from sqlalchemy import bindparam, select
 
 from core.approvals import press
 from core.approvals.approval import Approval, find
+from core.approvals.delegation import away, proxies
+from core.approvals.rule import ballot_of
 from core.approvals.shown import note_shown
 from core.approvals.states import ENDED, State
-from core.approvals.view import view_of
+from core.approvals.view import principal_json, view_of
 from core.audit.log import Committed
 from core.clock import SECOND, Clock
 from core.store import schema
@@ -34,13 +36,14 @@ from core.store.statement import Statement
 from core.store.tx import Tx
 from core.world import World
 from hub import outbox, receiving
-from hub.asking import targets
+from hub.asking import asked_for, targets
 from hub.board import Board, audience_of
 from hub.breaker import Breaker, backoff
-from hub.cards import live_choices
+from hub.cards import asked_for_others, live_choices
 from hub.contracts import Adapter, DeliveryFailed, Live, Post
 from hub.opening import OPEN
 from hub.outbox import Copy
+from hub.wording import name_of
 
 logger = logging.getLogger("interlock.delivery")
 
@@ -108,7 +111,16 @@ class Delivery:
         adapters = {name: each for name, each in self._adapters().items() if not isinstance(each, Live)}
         if not adapters:
             return
-        outbox.want(tx, approval, targets(world, approval, adapters, self.works, receiving.suppressed(tx)))
+        found = targets(
+            world,
+            approval,
+            adapters,
+            self.works,
+            receiving.suppressed(tx),
+            away=away(tx),
+            proxies=proxies(tx, approval.action),
+        )
+        outbox.want(tx, approval, found)
         tx.after_commit(self._woken.set)
 
     def works(self, channel: str) -> bool:
@@ -183,11 +195,13 @@ class Delivery:
         tokens = await self._db.write(self._take, copy)
         if tokens is None:
             return None
-        approval, event, audience = await self._db.read(_now, world, copy)
+        approval, event, audience, absent = await self._db.read(_now, world, copy)
         fits = tokens.get("digest") == approval["digest"]  # else it has just changed, and there will be another version
         post = Post(
             address=copy.address,
-            card=self.board.draw(approval, {k: v for k, v in tokens.items() if k != "digest"} if fits else {}),
+            card=asked_for_others(
+                self.board.draw(approval, {k: v for k, v in tokens.items() if k != "digest"} if fits else {}), absent
+            ),
             event=event,
             approval=approval,
             recipient=copy.recipient,
@@ -301,11 +315,19 @@ def _settle(tx: Tx, copy: Copy, drawn: _Drawn, reference: str) -> None:
         note_shown(tx, approval=copy.approval, revision=drawn.revision, person=copy.recipient)
 
 
-def _now(reader: Reader, world: World, copy: Copy) -> tuple[dict[str, Any], str, frozenset[str] | None]:
-    """The approval as it is, the event that says so, and who may see it."""
+def _now(reader: Reader, world: World, copy: Copy) -> tuple[dict[str, Any], str, frozenset[str] | None, list[str]]:
+    """The approval as it is, the event that says so, who may see it, and the names of whom its recipient stands in for."""
     approval = find(reader, copy.approval)
     event = "approval:requested"
     if copy.rendered or approval.state is not State.REVIEWING:
         events = [str(row["event"]) for row in reader.all(_LATEST, subject=approval.name)]
         event = next((each for each in events if each.startswith(_TOLD)), event)
-    return view_of(reader, world, approval), event, audience_of(world, approval)
+    return view_of(reader, world, approval), event, audience_of(world, approval), _absent(reader, world, approval, copy)
+
+
+def _absent(reader: Reader, world: World, approval: Approval, copy: Copy) -> list[str]:
+    ballot = ballot_of(world, approval)
+    if ballot is None or copy.recipient is None or approval.state is not State.REVIEWING:
+        return []
+    absent = asked_for(ballot, copy.recipient, away(reader), proxies(reader, approval.action))
+    return [name_of(principal_json(world, each)) for each in absent]

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, null, update
 
 from core import once
 from core.approvals import press
+from core.approvals.delegation import expire_delegations, next_over
 from core.approvals.expire import expire
 from core.approvals.expire import next_deadline as next_expiry
 from core.clock import SECOND
@@ -74,6 +75,9 @@ class Timers:
         expiry = await self._db.read(next_expiry)
         if expiry is not None and expiry <= now:
             await self._db.write(expire, locks=LEASE_LOCKS, urgent=True)
+        over = await self._db.read(next_over)
+        if over is not None and over <= now:
+            await self._db.write(expire_delegations)
         loop = asyncio.get_running_loop()
         if loop.time() - self._swept > _SWEEP_SECONDS:
             self._swept = loop.time()

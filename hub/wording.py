@@ -27,6 +27,12 @@ def name_of(principal: Any) -> str:
     return show(str(principal))
 
 
+def speaker(decision: Mapping[str, Any]) -> str:
+    """Who decided, and for whom: `Bo Lind for Ana Ruiz`."""
+    whose = decision.get("on_behalf_of")
+    return name_of(decision["by"]) + (f" for {name_of(whose)}" if whose else "")
+
+
 def moment(at: str) -> str:
     """`2026-01-01 14:05 UTC` of an RFC 3339 time in UTC."""
     return datetime.fromisoformat(at).strftime("%Y-%m-%d %H:%M UTC")
@@ -127,7 +133,7 @@ def _approvers(approval: Mapping[str, Any]) -> str:
     said = [each for each in approval.get("decisions") or () if each["verdict"] == "approve"]
     if not said:
         return f"policy {show(str(approval['policy']))}"
-    return ", ".join(f"{name_of(each['by'])} in {show(each['channel'])}" for each in said)
+    return ", ".join(f"{speaker(each)} in {show(each['channel'])}" for each in said)
 
 
 def _last(approval: Mapping[str, Any], verdict: str) -> str:
@@ -135,7 +141,7 @@ def _last(approval: Mapping[str, Any], verdict: str) -> str:
     if not said:
         return f" ({show(str(approval['why']))})" if approval.get("why") else ""
     why = f": {show(said[-1]['comment'])}" if said[-1].get("comment") else ""
-    return f" by {name_of(said[-1]['by'])} in {show(said[-1]['channel'])}{why}"
+    return f" by {speaker(said[-1])} in {show(said[-1]['channel'])}{why}"
 
 
 def _exit(approval: Mapping[str, Any]) -> str:

@@ -91,8 +91,10 @@ class Api:
         if wait > 0:
             raise _throttled(wait, "Slack has asked us to wait")
         try:
-            form = method in _READING
-            response = await self._client.api_call(method, **({"data": arguments} if form else {"json": arguments}))
+            if method in _READING:
+                response = await self._client.api_call(method, data=arguments)
+            else:
+                response = await self._client.api_call(method, json=arguments)
         except SlackApiError as error:
             raise self._failed(limited, error) from None
         except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -212,7 +212,7 @@ def _everything(card: Card) -> Iterator[Json]:
 
 def _pieces(text: str, most: int, count: int) -> list[str]:
     """`text` in parts that each fit; at most `count` of them."""
-    parts = []
+    parts: list[str] = []
     while text and len(parts) < count:
         head, text = split(text, most)
         parts.append(head)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from core import ids
 from core.clock import SECOND, rfc3339
@@ -40,6 +40,7 @@ _OPEN = Statement(select(_T).where(_T.c.ended_at.is_(None), _T.c.until > bindpar
 _OVER = Statement(
     select(_T).where(_T.c.ended_at.is_(None), _T.c.until <= bindparam("now")).order_by(_T.c.id).limit(100)
 )
+_NEXT = Statement(select(func.min(_T.c.until).label("until")).where(_T.c.ended_at.is_(None)))
 _NEW = Statement(insert(_T), tuple(column.name for column in _T.columns))
 _END = Statement(
     update(_T)
@@ -217,6 +218,12 @@ def expire_delegations(tx: Tx) -> int:
     for each in over:
         end(tx, each, by=HUB.id, channel=None, why="its time was over")
     return len(over)
+
+
+def next_over(reader: Reader) -> int | None:
+    """When the next delegation's time is over, in microseconds since 1970; None when there is none."""
+    row = reader.one(_NEXT)
+    return None if row is None else row["until"]
 
 
 def delegation_json(delegation: Delegation) -> dict[str, Any]:
