@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -32,9 +32,9 @@ class DelegateArgs(Args):
 
     to: str | None = Field(default=None, max_length=64)
     until: str = Field(max_length=64)
-    actions: Annotated[list[str], Field(max_length=50)] = []
+    actions: list[str] = Field(default=[], max_length=50)
     when: str | None = Field(default=None, max_length=64)
-    more: Annotated[list[str], Field(max_length=60)] = []
+    more: list[str] = Field(default=[], max_length=60)
     """Words after `for` and `when`: further actions, and `approves`."""
 
     @field_validator("actions", mode="before")
@@ -52,7 +52,7 @@ class AwayArgs(Args):
 class UndelegateArgs(Args):
     """Which: ids like D5, or people; none for all that one has given."""
 
-    which: Annotated[list[str], Field(max_length=50)] = []
+    which: list[str] = Field(default=[], max_length=50)
 
 
 class DelegationsArgs(Args):

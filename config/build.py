@@ -207,6 +207,7 @@ def _person(
         groups=frozenset(person.groups),
         timezone=person.timezone,
         prefer=tuple(person.prefer),
+        digest_seconds=(person.digest or 0) / 1000,
         identities=identities,
     )
 

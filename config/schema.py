@@ -46,6 +46,9 @@ class Person(Section):
     )
     prefer: list[Name] = Field(default=[], description="Channels that they are asked on, best first.")
     timezone: Zone | None = Field(default=None, description="Their zone, when it is not the hub's.")
+    digest: Duration | None = Field(
+        default=None, description="Mail comes to them together, at most once in that time; each at once without it."
+    )
 
 
 class Agent(Section):

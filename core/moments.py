@@ -66,7 +66,7 @@ def _read(said: str, now: datetime, zone: ZoneInfo) -> datetime:
         return today if today > now else _at(now.date() + timedelta(days=1), said, zone)
     if (both := _BOTH.fullmatch(said)) is not None:
         return _at(date.fromisoformat(both[1]), both[2], zone)
-    if said[:1].isdigit() and ("t" in said or " " in said):
+    if said[:4].isdigit() and said[4:5] == "-":
         exact = datetime.fromisoformat(said.upper())
         return exact if exact.tzinfo is not None else exact.replace(tzinfo=zone)
     if said.isdigit():

@@ -8,7 +8,7 @@ decides who that is, whether they may, and what happens. Ours register through t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -412,6 +412,15 @@ class Telling(Protocol):
 
     def tell(self, principal: str, text: str) -> None:
         """Show `text` to that person as soon as possible; a hint that may be lost."""
+        ...
+
+
+@runtime_checkable
+class Digesting(Protocol):
+    """What a channel adds that can show several copies for one person in one message."""
+
+    async def post_digest(self, posts: Sequence[Post]) -> list[str]:
+        """Show all of them, which are for one place; the reference of each. Raises DeliveryFailed for all alike."""
         ...
 
 

@@ -40,7 +40,7 @@ from hub.asking import asked_for, targets
 from hub.board import Board, audience_of
 from hub.breaker import Breaker, backoff
 from hub.cards import asked_for_others, live_choices
-from hub.contracts import Adapter, DeliveryFailed, Live, Post
+from hub.contracts import Adapter, DeliveryFailed, Digesting, Live, Post
 from hub.opening import OPEN
 from hub.outbox import Copy
 from hub.wording import name_of
@@ -165,10 +165,15 @@ class Delivery:
         """Start an attempt unless its place or its channel is busy, or the channel is to be left alone."""
         if copy.place in self._busy or sum(channel == copy.channel for channel, _ in self._busy) >= AT_ONCE:
             return
-        breaker = self._breakers.setdefault(copy.channel, Breaker())
-        if not breaker.admit(self._clock.monotonic()):
-            return
-        task = asyncio.create_task(self._attempt(copy, breaker))
+        period = self._digest_us(copy)
+        if period and copy.due_at % period:
+            work = self._defer(copy, (copy.due_at // period + 1) * period)
+        else:
+            breaker = self._breakers.setdefault(copy.channel, Breaker())
+            if not breaker.admit(self._clock.monotonic()):
+                return
+            work = self._attempt_digest(copy, breaker) if period else self._attempt(copy, breaker)
+        task = asyncio.create_task(work)
         self._busy[copy.place] = task
         task.add_done_callback(lambda done: self._ended(copy, done))
 
@@ -177,6 +182,36 @@ class Delivery:
         self._woken.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("delivery %s could not be settled", copy.id, exc_info=error)
+
+    def _digest_us(self, copy: Copy) -> int:
+        """How often the copy's reader wants messages on a channel that can put them together; 0 for at once."""
+        person = self._world().people.find(copy.recipient) if copy.recipient else None
+        if person is None or not isinstance(self._adapters().get(copy.channel), Digesting):
+            return 0
+        return int(person.digest_seconds * SECOND)
+
+    async def _defer(self, copy: Copy, due_at: int) -> None:
+        await self._db.write(outbox.defer, copy, due_at)
+
+    async def _attempt_digest(self, first: Copy, breaker: Breaker) -> None:
+        """One message with everything that is due for that reader now."""
+        adapter = self._adapters()[first.channel]
+        assert isinstance(adapter, Digesting)
+        try:
+            due = [each for each in await self._db.read(outbox.due) if each.place == first.place]
+            drawn = [(copy, found) for copy in due if (found := await self._claim(copy)) is not None]
+            try:
+                async with asyncio.timeout(POST_SECONDS):
+                    references = await adapter.post_digest([found.post for _, found in drawn])
+            except Exception as error:
+                for copy, _ in drawn:
+                    await self._failed(copy, error, breaker)
+                return
+            breaker.succeeded()
+            for (copy, found), reference in zip(drawn, references, strict=True):
+                await self._db.write(_settle, copy, found, reference)
+        finally:
+            breaker.given_up()
 
     async def _attempt(self, copy: Copy, breaker: Breaker) -> None:
         """One attempt from claim to settlement; what the channel answers is told to its breaker."""

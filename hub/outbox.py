@@ -155,6 +155,11 @@ def claim(tx: Tx, copy: Copy) -> bool:
     return tx.run(_CLAIM, w_id=copy.id, w_due_at=copy.due_at, until=until) == 1
 
 
+def defer(tx: Tx, copy: Copy, due_at: int) -> bool:
+    """The copy waits until then; False when somebody else claimed it."""
+    return tx.run(_CLAIM, w_id=copy.id, w_due_at=copy.due_at, until=due_at) == 1
+
+
 def resume(tx: Tx) -> int:
     """Everything pending is due, also what a process that died had claimed; only where no other process delivers."""
     return tx.run(_RESUME, now=tx.now_us)

@@ -8,6 +8,7 @@ import re
 import smtplib
 import ssl
 import subprocess
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from email.message import EmailMessage
 from email.utils import make_msgid
 from pathlib import Path
 
+import jwt
 from hubs import Bench, make_hub, running
 
 from adapters.email.adapter import adapter as email
@@ -24,6 +26,7 @@ from adapters.email.settings import Imap
 
 LAB = Path(__file__).parent / "lab" / "mail"
 DOMAIN = "lab.test"
+_LAB_KEY = "lab-jwt-secret-not-a-real-one-0123456789"
 MX = "mx.lab.test"
 """The authserv-id of the lab's receiving server: what a test writes as its verdict."""
 
@@ -186,3 +189,10 @@ def reply_to(mail: EmailMessage) -> str:
     found = re.search(r"hub\+r\.[a-z2-7]{39}@lab\.test", str(mail["Reply-To"]))
     assert found is not None
     return found[0]
+
+
+def bearer(user: str, lifetime_seconds: int) -> str:
+    """An access token that the lab's Dovecot takes for XOAUTH2 (RFC 7519, HS256)."""
+    now = int(time.time())
+    claims = {"sub": user, "iss": "lab", "iat": now - 90, "nbf": now - 90, "exp": now + lifetime_seconds}
+    return jwt.encode(claims, _LAB_KEY, algorithm="HS256")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -89,6 +89,15 @@ class EmailAdapter:
         message, said = self._mail(post, root=before.root)
         await self._send(post, message)
         return said.reference
+
+    async def post_digest(self, posts: Sequence[Post]) -> list[str]:
+        """One mail with all of them, each with its own buttons; a single one is a mail as any other."""
+        if len(posts) == 1:
+            return [await self.post(posts[0])]
+        now = datetime.fromtimestamp(self._hub.clock.wall_us() / 1_000_000, UTC)
+        message = render.digest(self._settings, posts, now=now)
+        await self._send(posts[0], message)
+        return [render.told(post, str(message["Message-ID"])).reference for post in posts]
 
     def _mail(self, post: Post, *, root: str | None) -> tuple[EmailMessage, render.Told]:
         if address.address(post.address) is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.message import EmailMessage
@@ -91,9 +91,35 @@ def mail(settings: Settings, post: Post, *, root: str | None, now: datetime, zon
     preview = _cut(card.preview, MOST_PREVIEW) if card.preview else None
     expires = _moment(card.expires_at, zone) if card.expires_at else None
     found.set_content(_plain(card, preview, expires, buttons))
-    html = _template().render(card=card, preview=preview, expires=expires, buttons=buttons)
+    html = _template("mail.html").render(card=card, preview=preview, expires=expires, buttons=buttons)
     found.add_alternative(html, subtype="html")
     return found
+
+
+def digest(settings: Settings, posts: Sequence[Post], *, now: datetime) -> EmailMessage:
+    """One mail about several requests: a line and a link for each. A reply to it decides nothing; its links do."""
+    found = EmailMessage()
+    found["From"] = formataddr(("Interlock", settings.address))
+    found["To"] = posts[0].address
+    waiting = sum(post.card.state == "REVIEWING" for post in posts)
+    found["Subject"] = f"{len(posts)} requests" + (f", {waiting} of them waiting for you" if waiting else "")
+    found["Date"] = format_datetime(now)
+    found["Message-ID"] = f"<digest.{posts[0].key}@{settings.domain}>"
+    found["Auto-Submitted"] = "auto-generated"
+    found["X-Auto-Response-Suppress"] = "All"
+    found["X-Loop"] = settings.address
+    entries = [(_short(post.card), _link(post)) for post in posts]
+    lines = [f"{card.approval}: {card.title}\n    {card.summary}\n    {link}" for card, link in entries]
+    found.set_content("\n\n".join(lines) + "\n\nOpening a link decides nothing; the buttons behind it do.\n")
+    found.add_alternative(_template("digest.html").render(entries=entries, subject=found["Subject"]), subtype="html")
+    return found
+
+
+def _link(post: Post) -> str:
+    """The page behind the copy's token, or the approval's own."""
+    if not post.token:
+        return post.card.url or ""
+    return f"{(post.card.url or '').rpartition('/approvals/')[0]}/a/{post.token}"
 
 
 def attach_output(message: EmailMessage, approval: Mapping[str, Any], most: int) -> None:
@@ -118,14 +144,13 @@ def _subject(card: Card, *, again: bool) -> str:
 
 def _button(settings: Settings, post: Post, button: Button) -> dict[str, str | None]:
     """A link that shows and decides nothing, and for what can be said in a mail a reply that needs only sending."""
-    base = (post.card.url or "").rpartition("/approvals/")[0]
     words = _BY_MAIL.get(button.choice)
     to = address_of(settings, REPLY, post.token or "")
     subject = quote(f"Re: {_subject(post.card, again=False)}")
     return {
         "label": button.label,
         "colour": _COLOURS[button.style],
-        "link": f"{base}/a/{post.token}?choice={button.choice}",
+        "link": f"{_link(post)}?choice={button.choice}",
         "words": words,
         "mailto": f"mailto:{to}?subject={subject}&body={quote(words)}" if words else None,
     }
@@ -176,8 +201,6 @@ def _moment(at: str, zone: str) -> str:
 
 
 @cache
-def _template() -> Template:
-    folder = Path(__file__).parent / "templates"
-    return Environment(
-        loader=FileSystemLoader(folder), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    ).get_template("mail.html")
+def _template(name: str) -> Template:
+    loader = FileSystemLoader(Path(__file__).parent / "templates")
+    return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True).get_template(name)

@@ -7,7 +7,6 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from adapters.email.address import address
-from core.clock import parse_duration
 from core.errors import Invalid
 from core.world import Channel
 
@@ -71,8 +70,6 @@ class Settings(_Section):
     trust: Trust = Trust()
     commands: bool = False
     """Whether a mail without a token of ours may be a command, when its sender is proved."""
-    digest: str | None = None
-    """One mail in that time for those whom nothing urgent asks: `1h`."""
     attach_bytes: int = Field(default=262_144, ge=0, le=5_242_880)
     """Output of a run that goes along as a file, at most."""
 
@@ -90,10 +87,6 @@ class Settings(_Section):
         if found is None or "+" in found:
             raise ValueError(f"{value!r} is no plain mail address; write it like hub@example.com")
         return found
-
-    @property
-    def digest_seconds(self) -> float:
-        return parse_duration(self.digest) if self.digest else 0.0
 
     @property
     def local(self) -> str:

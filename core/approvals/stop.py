@@ -6,7 +6,7 @@ from core.approvals.approval import Approval
 from core.approvals.closing import close
 from core.approvals.decision import decisions
 from core.approvals.flags import clear, halt, halted
-from core.approvals.rule import rule_of
+from core.approvals.rule import ballot_of
 from core.approvals.run import Run, ask_stop, find_run
 from core.approvals.states import State
 from core.errors import Conflict, Forbidden
@@ -17,14 +17,16 @@ from core.world import World
 
 
 def demand_may_stop(tx: Tx, world: World, approval: Approval, by: Principal) -> None:
-    """Nothing, for the requester, an owner, who decided or could have, and the right `stop`. Raises Forbidden."""
+    """Nothing, for the requester, an owner, who decided or could have or may veto, and the right `stop`.
+
+    Raises Forbidden.
+    """
     if by.id == approval.requester or by.id in approval.owners or world.rights.has(by, "stop"):
         return
     if any(each.by == by.id for each in decisions(tx, approval.id, approval.revision)):
         return
-    barred = barred_by(approval.requester, approval.owners, world.people)
-    rule = rule_of(world, approval)
-    if rule is not None and eligible(rule, by.id, world.people, barred):
+    ballot = ballot_of(world, approval)
+    if ballot is not None and (ballot.eligible(by.id) or ballot.vetoes(by.id) is not None):
         return
     raise Forbidden("may_not_stop", f"{approval.name} is stopped by its requester, its approvers, or the right stop")
 

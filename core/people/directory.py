@@ -29,6 +29,8 @@ class Principal:
     owners: frozenset[str] = frozenset()
     timezone: str | None = None
     prefer: tuple[str, ...] = ()
+    digest_seconds: float = 0.0
+    """Messages come to them together, once in that time, on channels that can; 0 for each at once."""
     identities: Mapping[str, str] = field(default_factory=dict)
     """Channel's configured name or adapter -> the identity there, as hub.yaml gives it."""
 

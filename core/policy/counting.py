@@ -73,11 +73,6 @@ def eligible(policy: Policy, person: str, directory: Directory, barred: frozense
     return Ballot(policy, directory, barred).eligible(person)
 
 
-def may_veto(policy: Policy, person: str, directory: Directory, barred: frozenset[str]) -> bool:
-    """Whether `person` may reject alone, seat or not."""
-    return Ballot(policy, directory, barred).vetoes(person) is not None
-
-
 def tally(policy: Policy, votes: Iterable[Vote], directory: Directory, barred: frozenset[str]) -> Tally:
     """The count of `votes`, in the order in which they were given."""
     return count_on(Ballot(policy, directory, barred), votes)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
 from hubs import until
-from mail import Lab, asks, bench_on, reply_to, written
+from mail import Lab, asks, bearer, bench_on, reply_to, written
+
+from adapters.email.mailbox import MailboxLost, open_mailbox
+from adapters.email.settings import Imap
 
 pytestmark = pytest.mark.anyio
 
@@ -144,6 +149,51 @@ async def test_commands_come_by_mail_where_they_may(lab: Lab, tmp_path: Path) ->
         lab.send(written("bob@lab.test", "hub@lab.test", "queue\n"), sender="bob@lab.test", to="hub@lab.test")
         answer = await lab.wait_for("bob", lambda mail: mail["Auto-Submitted"] == "auto-replied")
         assert "A1" in answer.get_content()
+
+
+async def test_who_wants_one_mail_in_a_while_gets_one(lab: Lab, tmp_path: Path) -> None:
+    async with bench_on(lab, tmp_path) as bench:
+        text = (tmp_path / "hub.yaml").read_text().replace("email: bob@lab.test,", "email: bob@lab.test, digest: 3s,")
+        (tmp_path / "hub.yaml").write_text(text)
+        assert await bench.hub.reload() == []
+        names = [await bench.request(f"n{number}") for number in range(3)]
+        names += [await bench.request("n3")]
+        seen: set[str] = set()
+
+        def all_are_there(mail: EmailMessage) -> bool:
+            body = mail.get_body(("plain",))
+            assert body is not None
+            seen.update(name for name in names if f"{name}:" in body.get_content())
+            return len(seen) == len(names)
+
+        await lab.wait_for("bob", all_are_there)
+        assert await lab.count("bob") <= 2
+        await lab.wait_for("carol", asks(names[3]))
+        assert await lab.count("carol") == 4
+
+
+async def test_a_mailbox_opens_with_an_access_token_and_says_why_one_is_refused(lab: Lab) -> None:
+    given = lab.imap().model_dump() | {"password": None}
+    async with open_mailbox(Imap.model_validate({**given, "token": bearer("hub", 60)})) as box:
+        assert isinstance(await box.uids(), list)
+    begun = time.monotonic()
+    with pytest.raises(MailboxLost, match="sign-in"):
+        async with open_mailbox(Imap.model_validate({**given, "token": bearer("hub", -60)})):
+            pass
+    assert time.monotonic() - begun < 15
+
+
+async def test_a_mail_of_many_megabytes_is_put_aside_unread(lab: Lab, tmp_path: Path) -> None:
+    async with bench_on(lab, tmp_path) as bench:
+        before = await lab.count("hub", "Quarantine")
+        large = written("bob@lab.test", "hub@lab.test", ("x" * 76 + "\n") * 150_000)
+        lab.send(large, sender="bob@lab.test", to="hub@lab.test")
+
+        async def is_aside() -> bool:
+            return await lab.count("hub", "Quarantine") == before + 1
+
+        await until(is_aside, 30)
+        assert (await bench.say("ana", "status")).ok is not None
 
 
 async def test_the_doctor_sends_itself_a_mail(lab: Lab, tmp_path: Path) -> None:
