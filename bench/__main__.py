@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from bench import audit, commands, email, leases, wire, writer
+from bench import audit, commands, email, leases, policy, wire, writer
 
 SECONDS = 2.0
 Figures = dict[str, float]
@@ -42,6 +42,7 @@ BENCHES: dict[str, Callable[[], Figures]] = {
     "mail in process, 2,000 waiting": lambda: _run(email.full(2_000)),
     "sealing entries": audit.sealing,
     "hashing stored entries": audit.hashing,
+    "policy, 50 seats against 500 people": policy.matching,
 }
 
 

@@ -93,13 +93,14 @@ def _spoken_for(decided: Decided) -> str:
 
 def _resolve(tx: Tx, call: Call, args: ResolveArgs, prepared: None) -> Outcome:
     approval = own(tx, call, args.id)
-    if approval.run is None:
+    number = approval.rollback_run or approval.run
+    if number is None:
         raise Conflict("wrong_state", f"{approval.name} never ran")
     reason = checked_reason(args.reason)
     resolve(
         tx,
         approval,
-        find_run(tx, approval.run),
+        find_run(tx, number),
         by=call.principal,
         channel=call.channel,
         outcome=args.outcome,

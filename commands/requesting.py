@@ -9,12 +9,14 @@ from pydantic import Field
 from commands.verb import Args, Call, Desk, Outcome, Permission, Verb
 from core import ids
 from core.approvals import request as asking
+from core.approvals import rollback
 from core.approvals.approval import Approval, change, find
 from core.approvals.proposal import Proposal, propose
 from core.approvals.states import State
 from core.approvals.view import may_see
-from core.errors import Conflict, Invalid, Stale
+from core.errors import Conflict, Forbidden, Invalid, Stale
 from core.leases.terms import LEASE_LOCKS
+from core.people.directory import Kind
 from core.store.rows import Reader
 from core.store.tx import Tx
 from core.text import refuse_invisible
@@ -187,6 +189,34 @@ def _apply(tx: Tx, call: Call, args: IdsArgs, prepared: None) -> Outcome:
     return Outcome(text=f"{', '.join(args.ids)}: starting", approval=ids.parse("A", args.ids[0]))
 
 
+def _rollback(tx: Tx, call: Call, args: IdsArgs, prepared: None) -> Outcome:
+    if len(args.ids) != 1:
+        raise Invalid("usage", "roll back one approval at a time")
+    if call.principal.kind is Kind.OPERATOR:
+        raise Forbidden("not_allowed", "the operator administers, and decides nothing")
+    approval = own(tx, call, args.ids[0])
+    if not call.may_decide:
+        raise Forbidden("key_may_not_decide", "this key was made without the right to decide")
+    said = rollback.ask(
+        tx,
+        call.world,
+        approval,
+        by=call.principal,
+        channel=call.channel,
+        assurance=call.assurance,
+        reason=checked_reason(args.reason),
+    )
+    if said.decided:
+        return Outcome(text=f"{approval.name}: rolling back", approval=approval.id, record=False)
+    missing = ", ".join(
+        f"{each.lacking} of {each.requirement.group or each.requirement.person}" for each in said.count.missing
+    )
+    told = "your voice counts" if said.first else "you had said so already"
+    return Outcome(
+        text=f"{approval.name}: {told}; still needed: {missing or 'nobody'}", approval=approval.id, record=False
+    )
+
+
 async def _prepare_retry(desk: Desk, call: Call, args: IdsArgs) -> tuple[Proposal, Approval]:
     if len(args.ids) != 1:
         raise Invalid("usage", "retry one approval at a time")
@@ -288,6 +318,18 @@ VERBS = (
         rest="ids",
         usage="apply <ids…>",
         summary="Start an approved request whose action waits for this.",
+    ),
+    Verb(
+        name="rollback",
+        args=IdsArgs,
+        run=_rollback,
+        permission=Permission.READ,
+        rest="ids",
+        because="reason",
+        urgent=True,
+        locks=LEASE_LOCKS,
+        usage="rollback <id> [because <reason>]",
+        summary="Take back what ran, as its policy says who may.",
     ),
     Verb(
         name="retry",

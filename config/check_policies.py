@@ -17,9 +17,11 @@ from core.apply.template import render
 from core.errors import Invalid
 from core.people.assurance import Assurance
 from core.people.directory import Kind, Principal
+from core.policy.ballot import Ballot
 from core.policy.context import NAMES, Context
 from core.policy.counting import barred_by, could_satisfy
 from core.policy.expression import Expression, ExpressionFailed
+from core.policy.policy import Policy
 
 MAX_SAMPLES = 256
 """Combinations of parameter values that a condition is tried with, for each action."""
@@ -41,9 +43,11 @@ def check_policies(hub: Hub, source: Source, actions: Mapping[str, Action]) -> I
             )
         if policy.escalate:
             yield True, source.problem((*path, "escalate"), "is kept, and does nothing in this version")
+        yield from _rejecting(hub, source, at)
         if policy.when is not None:
             yield from _condition(hub, source, (*path, "when"), policy.when, actions)
     yield from _satisfiable(hub, source)
+    yield from _reviewers(hub, source, actions)
     if not hub.policies:
         yield True, source.problem(("policies",), "there is no policy: every request is refused", "add one")
     elif hub.policies[-1].when is not None:
@@ -78,6 +82,30 @@ def _satisfiable(hub: Hub, source: Source) -> Iterator[tuple[bool, Problem]]:
         elif failing:
             who = ", ".join(sorted(failing))
             yield True, source.problem(path, f"too few others can decide on what these ask for: {who}")
+
+
+def _rejecting(hub: Hub, source: Source, at: int) -> Iterator[tuple[bool, Problem]]:
+    """A threshold that nobody reaches, and veto groups in which there is no person."""
+    policy, people = built(hub.policies[at], hub.timezone), directory(hub)
+    ballot = Ballot(policy, people, frozenset())
+    most = sum(ballot.eligible(each.id) for each in people)
+    if policy.reject > 1 and policy.reject > most:
+        message = f"{policy.reject} must reject and only {most} could; that is never reached"
+        yield False, source.problem(("policies", at, "reject"), message, f"write {max(most, 1)} or less")
+    for place, group in enumerate(policy.veto):
+        members = [people.find(each) for each in people.members(group)]
+        if members and not any(each is not None and each.kind is Kind.PERSON for each in members):
+            where: Path = ("policies", at, "veto", place)
+            yield False, source.problem(where, f"nobody in {group} is a person", "only people decide; name another")
+
+
+def _reviewers(hub: Hub, source: Source, actions: Mapping[str, Action]) -> Iterator[tuple[bool, Problem]]:
+    """Reviewers of an action who could never all agree, whatever the policy."""
+    people = directory(hub)
+    for name, action in actions.items():
+        alone = Policy(name=f"the reviewers of {name}", require=action.reviewers)
+        if action.reviewers and list(people) and not (verdict := could_satisfy(alone, people, frozenset())).possible:
+            yield False, source.problem(("actions", name, "reviewers"), verdict.reason, "add people, or ask for fewer")
 
 
 def _names(source: Source, path: Path, text: str, names: Iterable[str]) -> Iterator[tuple[bool, Problem]]:

@@ -25,6 +25,7 @@ _BUTTONS: Mapping[str, tuple[str, Literal["primary", "danger", "plain"]]] = {
     "reject": ("Reject", "danger"),
     "request-changes": ("Ask for changes", "plain"),
     "stop": ("Stop", "danger"),
+    "rollback": ("Roll back", "danger"),
 }
 
 
@@ -36,10 +37,10 @@ def live_choices(approval: Mapping[str, Any]) -> tuple[str, ...]:
         case State.APPROVED:
             waits = approval.get("start") == "manual" and not approval.get("apply_asked_at")
             return ("apply", "stop") if waits else ("stop",)
-        case State.APPLYING:
+        case State.APPLYING | State.ROLLING_BACK:
             return ("stop",)
         case _:
-            return ()
+            return ("rollback",) if (approval.get("rollback") or {}).get("offered") else ()
 
 
 def card(
@@ -151,6 +152,7 @@ def _who(approval: Mapping[str, Any]) -> Iterator[Field]:
     if approval["state"] != State.REVIEWING:
         return
     could = [name_of(each) for each in approval.get("could") or ()]
+    could += [speaker(each) for each in approval.get("delegations") or ()]
     lines = [f"{', '.join(could)}; `who {approval['id']}` says more"] if could else []
     rejections = approval.get("rejections") or {}
     if int(rejections.get("count") or 1) > 1:
@@ -205,13 +207,33 @@ def _holder(holder: Any) -> str:
 
 
 def _run(approval: Mapping[str, Any]) -> Iterator[Field]:
-    run = approval.get("run")
-    if not run:
-        return
-    ended = f", exit {run['exit']}" if run.get("exit") is not None else ""
-    yield Field(label="Run", value=f"{run['id']} {str(run['state']).lower()}{ended}")
-    if run.get("output_tail"):
-        yield Field(label="Output", value=show(run["output_tail"], multiline=True), code=True)
+    for key, label, said in (("run", "Run", "Output"), ("rollback_run", "Rollback", "Rollback output")):
+        run = approval.get(key)
+        if not run:
+            continue
+        ended = f", exit {run['exit']}" if run.get("exit") is not None else ""
+        why = f" ({show(run['why'])})" if run.get("why") else ""
+        yield Field(label=label, value=f"{run['id']} {str(run['state']).lower()}{ended}{why}")
+        if run.get("output_tail"):
+            yield Field(label=said, value=show(run["output_tail"], multiline=True), code=True)
+    yield from _rollback(approval.get("rollback") or {})
+
+
+def _rollback(rollback: Mapping[str, Any]) -> Iterator[Field]:
+    """What a rollback would do, and who wants it so far."""
+    preview = rollback.get("preview")
+    if preview:
+        yield Field(label="A rollback would", value=show(preview.get("output") or "", multiline=True), code=True)
+    if rollback.get("by"):
+        wanted = ", ".join(
+            show(each["person"]) + (f": {show(each['comment'])}" if each.get("comment") else "")
+            for each in rollback["by"]
+        )
+        missing = ", ".join(
+            f"{each['count']} of {each.get('group') or each.get('person')}" for each in rollback["missing"]
+        )
+        still = f"; still needed: {show(missing)}" if missing and not rollback.get("asked_at") else ""
+        yield Field(label="Rollback wanted by", value=f"{wanted}{still}")
 
 
 def _preview(approval: Mapping[str, Any], url: str, limit: int) -> str | None:

@@ -23,6 +23,7 @@ from sqlalchemy import bindparam, select
 from core.approvals import press
 from core.approvals.approval import Approval, find
 from core.approvals.delegation import away, proxies
+from core.approvals.rollback import offered
 from core.approvals.rule import ballot_of
 from core.approvals.shown import note_shown
 from core.approvals.states import ENDED, State
@@ -267,6 +268,7 @@ class Delivery:
                         "state": approval.state,
                         "start": approval.start,
                         "apply_asked_at": approval.apply_asked_at,
+                        "rollback": {"offered": offered(approval)},
                     }
                 ),
                 *more,

@@ -113,14 +113,30 @@ class Reviewing:
             if result.outcome != "completed":
                 problems.append(f"validation {operation_name(shown)} ended with {result.why}")
         preview = None
+        undo = None
         bound = None
         try:
             if not problems:
                 preview = await self._preview_twice(carrier, action, approval.params, problems)
-            bound = await bind(carrier, approval, action, policy, sealed, preview, revision=approval.revision)
+            undo = await self._rollback_preview(carrier, action, approval.params) if not problems else None
+            bound = await bind(
+                carrier, approval, action, policy, sealed, preview, revision=approval.revision, rollback_preview=undo
+            )
         except Refusal as refusal:
             problems.append(refusal.message)
-        return Checked(validation=validation, preview=preview, bound=bound, problems=problems)
+        return Checked(validation=validation, preview=preview, bound=bound, problems=problems, rollback_preview=undo)
+
+    async def _rollback_preview(
+        self, carrier: Carrier, action: Action, params: Mapping[str, Any]
+    ) -> dict[str, Any] | None:
+        """What a rollback would do, as it looks now. Raises Conflict `preview_failed` when it cannot say."""
+        if action.rollback_preview is None:
+            return None
+        result = await carrier.look(action.rollback_preview, params)
+        shown = described(rendered(action.rollback_preview, params))
+        if result.outcome != "completed":
+            raise Conflict("preview_failed", f"the rollback's preview {operation_name(shown)} ended with {result.why}")
+        return {**shown, "exit": result.exit_code, "output": result.output}
 
     async def _preview_twice(
         self, carrier: Carrier, action: Action, params: Mapping[str, Any], problems: list[str]
@@ -166,8 +182,9 @@ async def bind(
     preview: Mapping[str, Any] | None,
     *,
     revision: int,
+    rollback_preview: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The bound value of a revision as the world is now."""
+    """The bound value of a revision as the world is now; the rollback's preview is bound as it was shown."""
     prints = await fingerprint(carrier.root, action.files, executables=executables(action, approval.params))
     return bound_value(
         action=action,
@@ -180,6 +197,7 @@ async def bind(
         revision=revision,
         fingerprints=prints,
         preview=preview,
+        rollback_preview=rollback_preview,
     )
 
 

@@ -1,8 +1,9 @@
-"""Runs of approved requests, in the four steps of DESIGN 3.1.
+"""Runs of approved requests and of their rollbacks, in the four steps of DESIGN 3.1.
 
 1. After quorum, the hold window and (for `start: manual`) the call to apply, the run queues for its leases.
-2. With the leases held and heartbeats running, files are hashed and the preview is run again, outside any transaction.
-3. One guarded transaction consumes the approval and creates the run (`core.approvals.start`).
+2. With the leases held and heartbeats running, files are hashed, the preview is run again and the action's `stash` says
+   what a rollback will need, outside any transaction.
+3. One guarded transaction consumes the approval and creates the run (`core.approvals.start`, `core.approvals.rollback`).
 4. The process is spawned after that commit, and its end is recorded.
 
 Any other end releases the leases in the transaction that causes it.
@@ -13,17 +14,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 
-from core.apply.action import Action, HttpSpec
+from core.apply.action import Action, CommandSpec, HttpSpec
 from core.apply.deadline import Deadline
 from core.apply.environment import RunMarks
+from core.apply.fingerprint import fingerprint
 from core.apply.identity import Identity
 from core.apply.sealing import Sealer
 from core.approvals import secret
@@ -32,21 +32,18 @@ from core.approvals.digest import comparable, differences
 from core.approvals.digest import digest as digest_of
 from core.approvals.finish import finish
 from core.approvals.flags import halted
+from core.approvals.proposal import rendered
 from core.approvals.review import reopen
+from core.approvals.rollback import asked, call_off, start_rollback
 from core.approvals.rule import rule_of
 from core.approvals.run import Run, find_run, identify
 from core.approvals.start import start
 from core.approvals.states import State
 from core.clock import SECOND
 from core.errors import Conflict, Refusal, Stale
-from core.leases.acquiring import acquire
 from core.leases.ending import end_for_approval
-from core.leases.lease import Lease, Ticket
-from core.leases.renewing import heartbeat
-from core.leases.request import Acquire
-from core.leases.terms import LEASE_LOCKS, RUN
-from core.leases.waiting import poll
-from core.people.directory import HUB
+from core.leases.lease import Lease
+from core.leases.terms import LEASE_LOCKS
 from core.policy.policy import Policy
 from core.store import schema
 from core.store.database import Database
@@ -55,11 +52,12 @@ from core.store.statement import Statement
 from core.store.tx import Tx
 from core.world import World
 from hub.carrying import Act, Carrier, Result
+from hub.holding import Holding
 from hub.reviewing import bind, preview_of
 
-TTL_SECONDS = 30.0
 _POLL_SECONDS = 2.0
-_MAX_HOLD_SECONDS = 24 * 3600.0
+MOST_STASH_BYTES = 65_536
+"""What a stash may say: it travels in the environment of the rollback."""
 
 _T = schema.approval
 _READY = Statement(select(_T).where(_T.c.state == "APPROVED").order_by(_T.c.id))
@@ -68,8 +66,8 @@ logger = logging.getLogger("interlock.runner")
 
 
 def approved(reader: Reader) -> tuple[list[Approval], str | None]:
-    """Every approved request, and why nothing may start (None when it may)."""
-    return [from_row(row) for row in reader.all(_READY)], halted(reader)
+    """Every approved request and every decided rollback, and why nothing may start (None when it may)."""
+    return [from_row(row) for row in reader.all(_READY)] + asked(reader), halted(reader)
 
 
 @dataclass(slots=True)
@@ -99,7 +97,7 @@ class Runner:
         self._sealer = sealer
         self._woken = asyncio.Event()
         self._busy: set[int] = set()
-        self._granted: dict[str, asyncio.Event] = {}
+        self._holding = Holding(db)
         self.live: dict[int, Live] = {}
 
     def wake(self) -> None:
@@ -108,8 +106,7 @@ class Runner:
 
     def granted(self, lock_id: str) -> None:
         """A hint that a waiting run's lease was granted."""
-        if lock_id in self._granted:
-            self._granted[lock_id].set()
+        self._holding.granted(lock_id)
 
     def stop(self, approval: int) -> None:
         """Kill the approval's run, if it runs here."""
@@ -158,107 +155,93 @@ class Runner:
     async def _carry(self, approval: Approval) -> None:
         holder = secrets.token_hex(8)
         try:
-            lease = await self._lease(approval, holder)
-            async with self._kept(lease) as deadline:
-                approval = await self._db.read(find, approval.id)
-                if approval.state is not State.APPROVED:
+            lease = await self._holding.take(approval, holder)
+            async with self._holding.kept(lease) as deadline:
+                was, approval = approval.state, await self._db.read(find, approval.id)
+                if approval.state is not was:
                     return
-                run = await self._start(approval, lease, holder)
+                prepare = self._apply if was is State.APPROVED else self._rollback
+                run = await prepare(approval, lease, holder)
                 if run is not None:
-                    await self._execute(approval, run, lease, deadline)
+                    await self._execute(approval, run, deadline)
         except BaseException:
-            await self._let_go(approval.id)
+            await self._holding.let_go(approval.id)
             raise
-        await self._let_go(approval.id)
+        await self._holding.let_go(approval.id)
 
-    async def _let_go(self, approval: int) -> None:
-        """Leases that no run holds are free again; a run's own end has released its leases already."""
-        await asyncio.shield(self._db.write(_release_unless_running, approval, locks=LEASE_LOCKS, urgent=True))
-
-    async def _lease(self, approval: Approval, holder: str) -> Lease | None:
-        """Step 1: the lease on all of the approval's resources; None when it needs none."""
-        if not approval.resources:
-            return None
-        left = ((approval.apply_expires_at or 0) - self._now_us()) / SECOND
-        wanted = Acquire(
-            principal=HUB.id,
-            resources=tuple(approval.resources),
-            ttl_seconds=TTL_SECONDS,
-            wait_seconds=max(1.0, left),
-            max_hold_seconds=_MAX_HOLD_SECONDS,
-            rank_class=RUN,
-            purpose=f"{approval.name}: {approval.title}"[:200],
-            holder=holder,
-            approval=approval.id,
-            kind="run",
-        )
-        got = await self._db.write(acquire, wanted, locks=LEASE_LOCKS)
-        if isinstance(got, Lease):
-            return got
-        return await self._wait(got)
-
-    async def _wait(self, ticket: Ticket) -> Lease:
-        granted = self._granted.setdefault(ticket.lock_id, asyncio.Event())
-        try:
-            while True:
-                ticket = await self._db.write(poll, HUB.id, ticket.id, locks=LEASE_LOCKS)
-                if ticket.lease is not None:
-                    return ticket.lease
-                if ticket.state != "waiting":
-                    raise Conflict("lease_lost", f"its place in the queue is gone ({ticket.state})")
-                granted.clear()
-                try:
-                    async with asyncio.timeout(_POLL_SECONDS):
-                        await granted.wait()
-                except TimeoutError:
-                    pass
-        finally:
-            self._granted.pop(ticket.lock_id, None)
-
-    @asynccontextmanager
-    async def _kept(self, lease: Lease | None) -> AsyncIterator[Deadline]:
-        """Heartbeats run inside; the deadline moves with them and is where all work must have stopped."""
-        deadline = Deadline()
-        if lease is None:
-            yield deadline
-            return
-        deadline.move(time.monotonic() + lease.ttl_seconds * 0.9)
-        beating = asyncio.create_task(self._beat(lease, deadline))
-        try:
-            yield deadline
-        finally:
-            beating.cancel()
-
-    async def _beat(self, lease: Lease, deadline: Deadline) -> None:
-        while True:
-            await asyncio.sleep(lease.ttl_seconds / 3)
-            sent = time.monotonic()
-            try:
-                await self._db.write(heartbeat, HUB.id, lease.lock_id, lease.token, locks=LEASE_LOCKS, urgent=True)
-                deadline.move(sent + lease.ttl_seconds * 0.9)
-            except Refusal as refusal:
-                logger.warning("lease %s is lost: %s", lease.lock_id, refusal.code)
-                deadline.move(sent)
-                return
-            except Exception:
-                logger.exception("a heartbeat of %s failed; it is tried again before its deadline", lease.lock_id)
-
-    async def _start(self, approval: Approval, lease: Lease | None, holder: str) -> Run | None:
-        """Steps 2 and 3; None when the world moved and the request went back to review."""
-        world = self._world()
-        action = world.actions.get(approval.action)
-        policy = rule_of(world, approval)
-        if action is None or policy is None:
-            raise Conflict("policy_changed", f"the action or policy of {approval.name} is no longer configured")
+    async def _apply(self, approval: Approval, lease: Lease | None, holder: str) -> Run | None:
+        """Steps 2 and 3 of an apply; None when the world moved and the request went back to review."""
+        action, policy = self._in_force(approval)
         sealed = await self._db.read(secret.sealed_of, approval.id)
         now = await self._bound_now(approval, action, policy, sealed)
         if digest_of(now) != approval.digest:
             await self._db.write(_reopen, approval, now, policy, locks=LEASE_LOCKS)
             return None
+        stash = await self._stash(approval, action)
         number = await self._db.write(
-            _start, world, approval.id, approval.version, digest_of(now), lease, holder, locks=LEASE_LOCKS, urgent=True
+            _start,
+            self._world(),
+            approval.id,
+            approval.version,
+            digest_of(now),
+            lease,
+            holder,
+            stash,
+            locks=LEASE_LOCKS,
+            urgent=True,
         )
         return await self._db.read(find_run, number)
+
+    async def _rollback(self, approval: Approval, lease: Lease | None, holder: str) -> Run | None:
+        """Steps 2 and 3 of a rollback; None when what would run is no longer what was approved."""
+        action, _ = self._in_force(approval)
+        why = await self._moved(approval, action)
+        if why is not None:
+            await self._db.write(_call_off, approval.id, approval.version, why, locks=LEASE_LOCKS)
+            return None
+        number = await self._db.write(
+            _start_rollback,
+            self._world(),
+            approval.id,
+            approval.version,
+            lease,
+            holder,
+            locks=LEASE_LOCKS,
+            urgent=True,
+        )
+        return await self._db.read(find_run, number)
+
+    def _in_force(self, approval: Approval) -> tuple[Action, Policy]:
+        world = self._world()
+        action, policy = world.actions.get(approval.action), rule_of(world, approval)
+        if action is None or policy is None:
+            raise Conflict("policy_changed", f"the action or policy of {approval.name} is no longer configured")
+        return action, policy
+
+    async def _moved(self, approval: Approval, action: Action) -> str | None:
+        """Why the rollback is not the approved one any more; None while it is."""
+        bound = approval.bound or {}
+        if action.rollback is None or action.canonical != bound.get("definition"):
+            return "the action is defined otherwise now"
+        operation = rendered(action.rollback, approval.params)
+        names = [operation.argv[0]] if isinstance(operation, CommandSpec) else []
+        prints = await fingerprint(self._carrier().root, action.files, executables=names)
+        changed = sorted(name for name, value in prints.items() if bound.get("files", {}).get(name) != value)
+        return f"changed since it was approved: {', '.join(changed)}" if changed else None
+
+    async def _stash(self, approval: Approval, action: Action) -> bytes | None:
+        """What the action says that a rollback must know. Raises Conflict `stash_failed`: then nothing starts."""
+        if action.stash is None:
+            return None
+        result = await self._carrier().look(action.stash, approval.params)
+        if result.outcome != "completed":
+            raise Conflict("stash_failed", f"the stash of {approval.name} ended with {result.why}, so nothing started")
+        said = result.output.encode()
+        if len(said) > MOST_STASH_BYTES or "\0" in result.output:
+            raise Conflict(
+                "stash_failed", f"the stash of {approval.name} is no text of at most {MOST_STASH_BYTES} bytes"
+            )
+        return said
 
     async def _bound_now(
         self, approval: Approval, action: Action, policy: Policy, sealed: Mapping[str, bytes]
@@ -276,9 +259,18 @@ class Runner:
             and comparable(preview, action.preview.compare) == comparable(approval.preview, action.preview.compare)
         ):
             preview = dict(approval.preview)
-        return await bind(carrier, approval, action, policy, sealed, preview, revision=approval.revision)
+        return await bind(
+            carrier,
+            approval,
+            action,
+            policy,
+            sealed,
+            preview,
+            revision=approval.revision,
+            rollback_preview=approval.rollback_preview,
+        )
 
-    async def _execute(self, approval: Approval, run: Run, lease: Lease | None, deadline: Deadline) -> None:
+    async def _execute(self, approval: Approval, run: Run, deadline: Deadline) -> None:
         """Step 4: the operation runs, and its end is recorded whatever happens."""
         action = self._world().actions[approval.action]
         live = Live(run=run.id, approval=approval.id, stop=asyncio.Event(), output=[])
@@ -304,17 +296,24 @@ class Runner:
         async def on_started(identity: Identity) -> None:
             await self._db.write(identify, run.id, identity.to_json(), urgent=True)
 
-        if isinstance(action.apply, HttpSpec):  # nothing to kill, but recovery must know that it may have been sent
+        operation = action.apply if run.kind == "apply" else action.rollback
+        assert operation is not None
+        if isinstance(operation, HttpSpec):  # nothing to kill, but recovery must know that it may have been sent
             await self._db.write(identify, run.id, {"http": True}, urgent=True)
         act = Act(
-            marks=RunMarks(approval=approval.name, run=run.name, fence=run.token),
+            marks=RunMarks(
+                approval=approval.name,
+                run=run.name,
+                fence=run.token,
+                stash=await self._db.read(_stash_for, approval) if run.kind == "rollback" else None,
+            ),
             secrets=opened,
             stop=live.stop,
             deadline=deadline,
             on_started=on_started,
             on_output=live.output.append,
         )
-        return await self._carrier().act(action.apply, approval.params, act)
+        return await self._carrier().act(operation, approval.params, act)
 
     async def _finish(self, run: Run, action: Action, result: Result) -> None:
         await asyncio.shield(
@@ -323,6 +322,8 @@ class Runner:
 
 
 def _may_start(approval: Approval, now: int) -> bool:
+    if approval.state is not State.APPROVED:
+        return True
     if approval.start == "manual" and approval.apply_asked_at is None:
         return False
     return approval.hold_until is None or approval.hold_until <= now
@@ -334,11 +335,39 @@ def _pause(ready: list[Approval], now: int) -> float:
     return max(0.02, min([_POLL_SECONDS, *ends]))
 
 
-def _start(tx: Tx, world: World, number: int, version: int, digest: str, lease: Lease | None, holder: str) -> int:
+def _as_seen(tx: Tx, number: int, version: int) -> Approval:
     approval = find(tx, number)
     if approval.version != version:
         raise Stale("changed", f"{approval.name} changed while its start was prepared")
-    return start(tx, world, approval, digest=digest, lease=lease, holder=holder)
+    return approval
+
+
+def _start(
+    tx: Tx,
+    world: World,
+    number: int,
+    version: int,
+    digest: str,
+    lease: Lease | None,
+    holder: str,
+    stash: bytes | None,
+) -> int:
+    approval = _as_seen(tx, number, version)
+    return start(tx, world, approval, digest=digest, lease=lease, holder=holder, stash=stash)
+
+
+def _start_rollback(tx: Tx, world: World, number: int, version: int, lease: Lease | None, holder: str) -> int:
+    return start_rollback(tx, world, _as_seen(tx, number, version), lease=lease, holder=holder)
+
+
+def _call_off(tx: Tx, number: int, version: int, why: str) -> None:
+    call_off(tx, _as_seen(tx, number, version), why)
+
+
+def _stash_for(reader: Reader, approval: Approval) -> str | None:
+    """What the apply stashed for its rollback."""
+    stash = find_run(reader, approval.run).stash if approval.run is not None else None
+    return stash.decode() if stash is not None else None
 
 
 def _reopen(tx: Tx, seen: Approval, bound: Mapping[str, Any], policy: Policy) -> None:
@@ -355,11 +384,6 @@ def _reopen(tx: Tx, seen: Approval, bound: Mapping[str, Any], policy: Policy) ->
         changed=differences(approval.bound or {}, bound),
     )
     end_for_approval(tx, approval.id)
-
-
-def _release_unless_running(tx: Tx, number: int) -> None:
-    if find(tx, number).state is not State.APPLYING:
-        end_for_approval(tx, number)
 
 
 def _finish(tx: Tx, number: int, result: Result, keep_closed: bool) -> bool:

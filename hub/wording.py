@@ -93,7 +93,7 @@ def summary_of(approval: Mapping[str, Any], *, over: bool = False) -> str:
             why = approval.get("why")
             return f"Expired{f': {show(str(why))}' if why else ''}; nothing ran."
         case State.ROLLING_BACK:
-            return "Being rolled back now."
+            return "Being rolled back now; what it locks stays locked until then."
         case State.ROLLED_BACK:
             return "Rolled back."
         case State.ROLLBACK_FAILED:

@@ -322,9 +322,13 @@ class Workspace:
             "channel": {"id": channel, "name": "prod"},
             "message": {"type": "message", "ts": ts, "blocks": shown.blocks if shown is not None else []},
             "response_url": f"{self.url}/respond/{channel}/{ts}",
-            "actions": [{"block_id": "b", "type": "button", "action_ts": "1.2", **button}],
+            "actions": [{"block_id": self._block_of(button, shown), "type": "button", "action_ts": "1.2", **button}],
             **more,
         }
+
+    def _block_of(self, button: Mapping[str, Any], shown: Shown | None) -> str:
+        blocks = shown.blocks if shown is not None else []
+        return next((each["block_id"] for each in blocks if button in each.get("elements", ())), "b")
 
     def submit(self, view_id: str, why: str, *, user: str = "U2") -> dict[str, Any]:
         view = self.views[view_id]
@@ -343,9 +347,7 @@ class Workspace:
                 "app_installed_team_id": TEAM,
                 "state": {
                     "values": {
-                        given["block_id"]: {
-                            given["element"]["action_id"]: {"type": "plain_text_input", "value": why}
-                        }
+                        given["block_id"]: {given["element"]["action_id"]: {"type": "plain_text_input", "value": why}}
                     }
                 },
             },

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("interlock.slack")
 
 _WATCH_SECONDS = 60.0
+_IN_HAND_SECONDS = 30.0
 
 
 class SlackAdapter:
@@ -58,6 +59,8 @@ class SlackAdapter:
         )
         self._listening: Listening | None = None
         self._works: dict[str, asyncio.Task[None]] = {}
+        self._in_hand: dict[str, float] = {}
+        """Key -> since when this process means to do it; the sweep leaves it alone for so long."""
         self._problem: str | None = None
         self.powers = Powers(addresses_people=True)
 
@@ -118,6 +121,7 @@ class SlackAdapter:
 
     async def _keep(self, heard: Heard, payload: Mapping[str, Any], said_at_us: int | None) -> bool:
         """It is durable; whether it is still to be done, or to be answered again."""
+        self._in_hand[heard.key] = time.monotonic()
         raw = orjson.dumps({"payload": payload, "said_at_us": said_at_us})
         tries = await self._hub.keep_received(self._name, heard.key, raw)
         return tries > 0 or heard.answer_url is not None
@@ -146,6 +150,7 @@ class SlackAdapter:
         except Exception:
             outcome = "failed"
             logger.exception("what was said in %s could not be answered", self._name)
+        self._in_hand.pop(heard.key, None)
         if heard.lasting:
             try:
                 await self._hub.settle_received(self._name, heard.key, outcome, forget=True)
@@ -180,7 +185,11 @@ class SlackAdapter:
 
     async def _take_up(self) -> None:
         """What was acknowledged and never done is done now: by a process that ended, or while the database failed."""
-        for _, raw in await self._hub.left_received(self._name):
+        before = time.monotonic() - _IN_HAND_SECONDS
+        self._in_hand = {key: since for key, since in self._in_hand.items() if since > before}
+        for key, raw in await self._hub.left_received(self._name):
+            if key in self._in_hand:
+                continue
             kept = orjson.loads(raw)
             heard = parse.heard(kept["payload"], kept["said_at_us"])
             if heard is not None:

@@ -14,7 +14,7 @@ from adapters.slack.posting import Posting
 from adapters.slack.rooms import Rooms
 from core.errors import Forbidden
 from core.people.assurance import Assurance
-from hub.contracts import Card, Command, DeliveryFailed, Hub, Inbound, Reply, Sender
+from hub.contracts import Caller, Card, Command, DeliveryFailed, Hub, Inbound, Reply, Sender
 
 _HOME_CARDS = 8
 
@@ -46,7 +46,7 @@ class Desk:
         """It is done and answered. Raises StoreError when nothing was done, DeliveryFailed when it was not answered."""
         match heard.kind:
             case "said":
-                await self._answer(heard, await self._ask(heard, self._spoken(heard)))
+                await self._answer(heard, await self._ask(heard, await self._spoken(heard)))
             case "pressed":
                 await self._pressed(heard)
             case "gave_reason":
@@ -79,11 +79,22 @@ class Desk:
             evidence={"slack": "/".join(who.identities[:1]) or who.user, "message": heard.key[:200]},
         )
 
-    def _spoken(self, heard: Heard) -> Inbound:
+    async def _spoken(self, heard: Heard) -> Inbound:
         def name_of(user: str) -> str | None:
             return self._hub.named(self._channel, f"{heard.account.team}/{user}")
 
-        return replace(self._inbound(heard), text=said(heard.text, name_of), answer_to=heard.room)
+        text = said(heard.text, name_of)
+        return replace(self._inbound(heard), text=text, answer_to=await self._address_of(heard.room))
+
+    async def _address_of(self, room: str | None) -> str | None:
+        """The room by the name under which the configuration asks there, so that it gets one card and not two."""
+        for place in self._hub.places(self._channel) if room is not None and room[0] != "D" else ():
+            try:
+                if await self._rooms.id_of(place) == room:
+                    return place
+            except DeliveryFailed:
+                continue  # that place is no room of ours; its own card says why
+        return room
 
     async def _ask(self, heard: Heard, inbound: Inbound) -> Reply:
         """What the hub says; accounts that are no full members of our workspace never come so far."""
@@ -98,11 +109,23 @@ class Desk:
     async def _pressed(self, heard: Heard) -> None:
         reply = await self._ask(heard, replace(self._inbound(heard), press=heard.token))
         await self._answer(heard, replace(reply, card=None))
-        card = reply.card
+        card = reply.card if reply.card is not None else await self._looked_up(heard)
         if card is not None and card.state != "REVIEWING" and heard.room and heard.message and heard.answer_url:
             await self._posting.strip(heard.room, heard.message, heard.answer_url, card)
         if heard.view is not None:
             await self._home(heard)
+
+    async def _looked_up(self, heard: Heard) -> Card | None:
+        """The request behind a card that could not be pressed any more, as its presser may see it."""
+        caller = self._caller(heard)
+        if caller is None or heard.approval is None:
+            return None
+        return (await self._hub.card(caller, heard.approval)).card
+
+    def _caller(self, heard: Heard) -> Caller | None:
+        """Who it is, for looking only."""
+        name = self._hub.named(self._channel, str(self._inbound(heard).sender.identity))
+        return None if name is None else Caller(principal=name, name=name, kind="person", assurance=Assurance.CHAT)
 
     async def _whole(self, heard: Heard) -> None:
         """A dialog at once, for its permission to open lasts three seconds; then all of the request in it."""
@@ -125,15 +148,13 @@ class Desk:
             home = {"type": "home", "blocks": list(render.answer_message(queue, self._hub.public_url).blocks)}
             await self._api.insist("views.publish", user_id=heard.account.user, view=home)
             return
-        name = self._hub.named(self._channel, str(base.sender.identity))
+        caller = self._caller(heard)
+        assert caller is not None  # else the queue had been refused
         items = [each for each in queue.data.get("items") or () if isinstance(each, Mapping)]
-        theirs = [each for each in items if each["requester"]["id"] == name]
-        waiting = [str(each["id"]) for each in items if each["requester"]["id"] != name][:_HOME_CARDS]
-        cards: list[Card] = []
-        for each in waiting:
-            reply = await self._ask(heard, _asking(base, "show", {"id": each}))
-            if reply.card is not None:
-                cards.append(reply.card)
+        theirs = [each for each in items if each["requester"]["id"] == caller.principal]
+        waiting = [str(each["id"]) for each in items if each["requester"]["id"] != caller.principal]
+        replies = [await self._hub.card(caller, each) for each in waiting[:_HOME_CARDS]]
+        cards = [each.card for each in replies if each.card is not None]
         leases = await self._ask(heard, replace(base, text="locks"))
         asked = "\n".join(f"{each['id']}  {each['title']}  ({str(each['state']).lower()})" for each in theirs)
         home = render.home_view(cards, asked, leases.text if leases.ok else "", self._command)

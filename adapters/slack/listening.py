@@ -23,6 +23,7 @@ from core.errors import StoreError
 _ANY = re.compile(r"[\s\S]*")
 _HEARD, _FAILED, _SAID_AT = "interlock_heard", "interlock_failed", "interlock_said_at_us"
 
+logger = logging.getLogger("interlock.slack")
 _quiet = logging.getLogger("interlock.slack.bolt")
 _quiet.setLevel(logging.CRITICAL)  # Bolt's own lines quote what a stranger sent
 
@@ -66,6 +67,9 @@ class Listening:
         response = await self._app.async_dispatch(request)
         if request.context.get(_FAILED):
             return Acknowledged(status=503, body="", content_type="text/plain", heard=None)
+        if response.status >= 500:  # Bolt reads parts of the payload itself, and does not expect them to be missing
+            logger.warning("a proved request has a form that nobody knows")
+            return Acknowledged(status=400, body="", content_type="text/plain", heard=None)
         return Acknowledged(
             status=response.status,
             body=response.body,
@@ -89,7 +93,9 @@ class Listening:
             return True
         try:
             fresh = not heard.lasting or await self._keep(heard, body, said_at_us)
-        except StoreError:
+        except Exception as error:
+            if not isinstance(error, StoreError):
+                logger.exception("a message could not be kept")
             context[_FAILED] = True
             return False
         if fresh:

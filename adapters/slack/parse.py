@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import orjson
 
+from adapters.slack.text import unescape
 from core.errors import Unproven
 
 PRESS, REASON, VIEW, SAY = "interlock.press", "interlock.reason", "interlock.view", "interlock.say"
@@ -23,6 +24,7 @@ MOST_BYTES = 1_048_576
 
 _AGE_SECONDS = 300
 _REFERENCE = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>")
+_CARD = re.compile(r"(A[1-9][0-9]{0,17}):")
 _MENTION = re.compile(r"^\s*<@[UW][A-Z0-9]+(?:\|[^<>]*)?>")
 
 
@@ -63,6 +65,8 @@ class Heard:
     view: str | None = None
     message: str | None = None
     """The ts of the message whose button was pressed."""
+    approval: str | None = None
+    """Which request the pressed card was about, as the card itself says: to look at, never to decide by."""
     said_at_us: int | None = None
 
     @property
@@ -125,8 +129,7 @@ def said(text: str, name_of: Callable[[str], str | None]) -> str:
             return label or f"@{what.partition('^')[0]}"
         return label if label and label in what else what
 
-    text = _REFERENCE.sub(plain, text)
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").strip()
+    return unescape(_REFERENCE.sub(plain, text)).strip()
 
 
 def _command(payload: Mapping[str, Any], said_at_us: int | None) -> Heard:
@@ -165,6 +168,7 @@ def _action(payload: Mapping[str, Any]) -> Heard | None:
     }
     kind = next((kind for start, kind in kinds.items() if what == start or what.startswith(f"{start}.")), None)
     value = str(action.get("value") or "")
+    card = _CARD.match(str(action.get("block_id") or ""))
     container, message = payload.get("container") or {}, payload.get("message") or {}
     room = (payload.get("channel") or {}).get("id") or container.get("channel_id")
     return Heard(
@@ -178,6 +182,7 @@ def _action(payload: Mapping[str, Any]) -> Heard | None:
         token=value,
         label=str((action.get("text") or {}).get("text") or ""),
         title=_title(message),
+        approval=card[1] if card is not None else None,
         trigger=payload.get("trigger_id"),
         answer_url=payload.get("response_url"),
         view=(payload.get("view") or {}).get("id"),

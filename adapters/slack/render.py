@@ -27,6 +27,7 @@ from adapters.slack.text import (
     moment,
     plain,
     split,
+    unescape,
     weight,
 )
 from hub.contracts import Button, Card, Field, Reply
@@ -94,9 +95,9 @@ def whole_view(card: Card) -> Json:
 
 def reason_view(token: str, label: str, title: str) -> Json:
     """A dialog that asks why; closing it has no effect."""
-    word = label.rstrip("…. ") or "Say why"
+    word = unescape(label).rstrip("…. ") or "Say why"
     blocks = [
-        _section(_posted(title or word)),
+        _section(plain(unescape(title) or word)),
         {
             "type": "input",
             "block_id": WHY_BLOCK,
@@ -114,12 +115,6 @@ def reason_view(token: str, label: str, title: str) -> Json:
     return {**view, "private_metadata": token[:TEXT], "submit": plain(word, 24), "close": plain("Back")}
 
 
-def _posted(title: str) -> Json:
-    """A heading that Slack gives back to us, escaped as it was."""
-    text = title[:TEXT] if len(title) <= TEXT and "<" not in title and ">" not in title else ""
-    return {"type": "plain_text", "text": text or "This request", "emoji": False}
-
-
 def notice_view(title: str, text: str) -> Json:
     """A dialog that says one thing."""
     return _modal(title, [_section(plain(text))])
@@ -130,8 +125,8 @@ def home_view(cards: Iterable[Card], asked: str, leases: str, command: str) -> J
     blocks: list[Json] = [{"type": "header", "text": plain("Waits for you", HEADER)}]
     shown = 0
     for card in cards:
-        block = [_section(plain(f"{card.title}\n{card.summary}", _SHORT * 3)), {**_actions(card)}]
-        if _size(blocks) + _size(block) > MOST_VIEW - 9_000 or len(blocks) > 80:
+        block = [*_within(_parts(card), 12, 4_500, "View all shows all of it"), _actions(card)]
+        if _size(blocks) + _size(block) > MOST_VIEW - 9_000 or len(blocks) + len(block) > 80:
             blocks.append(_context(f"there is more: type {command} queue"))
             break
         blocks += block

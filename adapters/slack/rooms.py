@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from adapters.slack.api import Api
 from hub.contracts import DeliveryFailed
 
-ID = re.compile(r"[CGD][A-Z0-9]{2,}")
+ID = re.compile(r"[CGD][A-Z0-9]+")
 _FRESH_SECONDS = 300.0
 _MOST_PAGES = 50
 

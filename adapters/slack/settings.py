@@ -31,7 +31,7 @@ class Settings(BaseModel):
     """The slash command, as the app's manifest has it."""
     path: Annotated[str, Field(pattern=r"^/slack/[a-z0-9/_-]{1,60}$")] = PATH
     """Where Slack posts to; another one for a second workspace."""
-    shared_rooms: tuple[Annotated[str, Field(pattern=r"^[CG][A-Z0-9]{2,}$")], ...] = ()
+    shared_rooms: tuple[Annotated[str, Field(pattern=r"^[CG][A-Z0-9]+$")], ...] = ()
     """Ids of channels shared with other companies that may show cards all the same."""
     api_url: Annotated[str, Field(pattern=r"^https?://.+/$")] | None = None
     """Another address of the Web API, for tests and gateways; its own by default."""

@@ -20,6 +20,11 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def unescape(text: str) -> str:
+    """`text` as it looked before Slack, or we, escaped it."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
 def weight(text: str) -> int:
     """The length of `text` once it is escaped."""
     return sum(_weight(each) for each in text)

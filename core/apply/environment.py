@@ -48,6 +48,8 @@ class RunMarks:
     approval: str
     run: str
     fence: int
+    stash: str | None = None
+    """For a rollback: what the apply's `stash` said before it ran."""
 
 
 def look(spec: CommandSpec, resolve: Resolve) -> Environment:
@@ -66,6 +68,8 @@ def act(spec: CommandSpec, resolve: Resolve, *, marks: RunMarks, secrets: Mappin
         "INTERLOCK_RUN": marks.run,
         "INTERLOCK_FENCE": str(marks.fence),
     }
+    if marks.stash is not None:
+        values["INTERLOCK_STASH"] = marks.stash
     texts = {name: _text(value) for name, value in secrets.items()}
     stdin = None
     if spec.secrets == "stdin":

@@ -69,6 +69,7 @@ class Approval:
     retry_of: int | None
     attempt: int
     rollback_preview: Mapping[str, Any] | None = None
+    rollback_asked_at: int | None = None
     by_grant: int | None = None
     glass: int = 0
     override_by: str | None = None

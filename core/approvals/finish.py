@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from core.approvals import secret
 from core.approvals.approval import Approval, change, find
-from core.approvals.run import Run, RunState, end_run, resolve_run
+from core.approvals.run import Kind, Run, end_run, resolve_run
 from core.approvals.states import State
 from core.errors import Conflict
 from core.leases.ending import close_for_run, end_for_approval, reopen_for_run
@@ -14,8 +15,14 @@ from core.leases.fence import overtaken
 from core.people.directory import HUB, Principal
 from core.store.tx import Tx
 
-_STATES: dict[RunState, State] = {"completed": State.COMPLETED, "failed": State.FAILED, "unknown": State.UNKNOWN}
-_EVENTS = {"completed": "apply:finished", "failed": "apply:failed", "unknown": "apply:unknown"}
+_STATES: Mapping[Kind, Mapping[str, State]] = {
+    "apply": {"completed": State.COMPLETED, "failed": State.FAILED, "unknown": State.UNKNOWN},
+    "rollback": {"completed": State.ROLLED_BACK, "failed": State.ROLLBACK_FAILED, "unknown": State.UNKNOWN},
+}
+_EVENTS: Mapping[Kind, Mapping[str, str]] = {
+    "apply": {"completed": "apply:finished", "failed": "apply:failed", "unknown": "apply:unknown"},
+    "rollback": {"completed": "rollback:finished", "failed": "rollback:failed", "unknown": "apply:unknown"},
+}
 
 
 def finish(
@@ -36,14 +43,15 @@ def finish(
     if not end_run(tx, run.id, state=state, exit_code=exit_code, why=why, output=output.encode(), dropped=dropped):
         return False
     approval = find(tx, run.approval)
-    change(tx, approval, to=_STATES[state], closed_at=tx.now_us, closed_why=why)
+    to = _STATES[run.kind][state]
+    change(tx, approval, to=to, closed_at=tx.now_us, closed_why=why)
     secret.drop(tx, approval.id)
     tx.record(
-        _EVENTS[state],
+        _EVENTS[run.kind][state],
         actor=run.stop_by or HUB.id,
         subject=approval.name,
         details={
-            "state": str(_STATES[state]),
+            "state": str(to),
             "run": run.name,
             "exit": exit_code,
             "why": why,
@@ -72,14 +80,15 @@ def resolve(
     """A person said how an UNKNOWN run ended; its resources are open again. Raises Conflict `wrong_state`."""
     if approval.state is not State.UNKNOWN:
         raise Conflict("wrong_state", f"{approval.name} is {approval.state}; only an UNKNOWN one is resolved")
-    change(tx, approval, to=_STATES[outcome], closed_why=f"resolved by {by.id}")
+    to = _STATES[run.kind][outcome]
+    change(tx, approval, to=to, closed_why=f"resolved by {by.id}")
     resolve_run(tx, run.id, state=outcome, why=f"resolved by {by.id}")
     tx.record(
         "apply:resolved",
         actor=by.id,
         subject=approval.name,
         channel=channel,
-        details={"state": str(_STATES[outcome]), "run": run.name, "outcome": outcome},
+        details={"state": str(to), "run": run.name, "outcome": outcome},
         private={"reason": reason},
     )
     if run.lock_id is not None:

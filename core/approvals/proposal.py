@@ -109,7 +109,7 @@ def executables(action: Action, values: Mapping[str, Any]) -> list[str]:
     """The programs that the action's commands name, for the fingerprint."""
     operations = [*action.validate, action.apply]
     operations += [action.preview.operation] if action.preview else []
-    operations += [action.rollback] if action.rollback else []
+    operations += [each for each in (action.rollback, action.rollback_preview, action.stash) if each]
     return sorted({rendered(each, values).argv[0] for each in operations if isinstance(each, CommandSpec)})  # type: ignore[union-attr]
 
 
@@ -125,6 +125,7 @@ def bound_value(
     revision: int,
     fingerprints: Mapping[str, str],
     preview: Mapping[str, Any] | None,
+    rollback_preview: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything that an approval of one revision is about; `core.approvals.digest.digest` names it."""
     commands = {"apply": described(rendered(action.apply, params))}
@@ -132,6 +133,8 @@ def bound_value(
         commands["rollback"] = described(rendered(action.rollback, params))
     if action.preview:
         commands["preview"] = described(rendered(action.preview.operation, params))
+    if action.stash:
+        commands["stash"] = described(rendered(action.stash, params))
     for index, operation in enumerate(action.validate):
         commands[f"validate.{index}"] = described(rendered(operation, params))
     return {
@@ -146,5 +149,6 @@ def bound_value(
         "resources": list(resources),
         "files": dict(fingerprints),
         "preview": dict(preview) if preview is not None else None,
+        **({"rollback_preview": dict(rollback_preview)} if rollback_preview is not None else {}),
         "policy": {"name": policy.name, "definition": policy.canonical, "chosen": True},
     }

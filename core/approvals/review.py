@@ -30,6 +30,7 @@ class Checked:
     preview: Mapping[str, Any] | None
     bound: Mapping[str, Any] | None
     problems: Sequence[str]
+    rollback_preview: Mapping[str, Any] | None = None
 
 
 def enter_review(tx: Tx, approval: Approval, checked: Checked, policy: Policy) -> State:
@@ -66,6 +67,7 @@ def enter_review(tx: Tx, approval: Approval, checked: Checked, policy: Policy) -
         before="review_expires_at",
         validation=list(checked.validation),
         preview=checked.preview,
+        rollback_preview=checked.rollback_preview,
         bound=checked.bound,
         digest=digest,
         closed_why=None,

@@ -99,12 +99,14 @@ def running(reader: Reader) -> list[Run]:
     return [_from_row(row) for row in reader.all(_RUNNING)]
 
 
-def insert_run(tx: Tx, *, approval: int, kind: Kind, token: int, lock_id: int | None, holder: str) -> int:
+def insert_run(
+    tx: Tx, *, approval: int, kind: Kind, token: int, lock_id: int | None, holder: str, stash: bytes | None = None
+) -> int:
     """A new running run; its number. The table refuses a second of the same kind."""
     number = tx.next_id("run")
     row: dict[str, Any] = dict.fromkeys(_FIELDS)
     row |= {"id": number, "approval": approval, "kind": kind, "state": "running", "token": token, "lock_id": lock_id}
-    row |= {"holder": holder, "output_dropped": 0, "started_at": tx.now_us}
+    row |= {"holder": holder, "output_dropped": 0, "started_at": tx.now_us, "stash": stash}
     tx.run(_NEW, **row)
     return number
 

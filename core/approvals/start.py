@@ -19,7 +19,16 @@ from core.store.tx import Tx
 from core.world import World
 
 
-def start(tx: Tx, world: World, approval: Approval, *, digest: str, lease: Lease | None, holder: str) -> int:
+def start(
+    tx: Tx,
+    world: World,
+    approval: Approval,
+    *,
+    digest: str,
+    lease: Lease | None,
+    holder: str,
+    stash: bytes | None = None,
+) -> int:
     """The approval is APPLYING and its run exists; the run's number. The process is spawned after this commit.
 
     Guarded by state, version, apply clock, hold window, halt, configuration version and the lease with its token;
@@ -53,6 +62,7 @@ def start(tx: Tx, world: World, approval: Approval, *, digest: str, lease: Lease
         token=token,
         lock_id=parse("L", lease.lock_id) if lease is not None else None,
         holder=holder,
+        stash=stash,
     )
     change(tx, approval, to=State.APPLYING, before="apply_expires_at", run=run)
     tx.record(

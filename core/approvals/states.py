@@ -2,9 +2,9 @@
 
 A request is a DRAFT until it is handed in, SUBMITTED while it is validated and previewed, REVIEWING while
 people decide, APPROVED until its run starts (which is not "done"), APPLYING while it runs. A run whose end
-nobody observed is UNKNOWN until a person resolves it. A new revision of a request under review or approved
-goes back through DRAFT to SUBMITTED in one transaction, or straight back to REVIEWING when the world moved
-and the new preview is at hand.
+nobody observed is UNKNOWN until a person resolves it as what it was, an apply or a rollback. A new revision of a
+request under review or approved goes back through DRAFT to SUBMITTED in one transaction, or straight back to
+REVIEWING when the world moved and the new preview is at hand.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ ARROWS: dict[State, frozenset[State]] = {
     S.APPLYING: frozenset({S.COMPLETED, S.FAILED, S.UNKNOWN}),
     S.COMPLETED: frozenset({S.ROLLING_BACK}),
     S.FAILED: frozenset({S.ROLLING_BACK}),
-    S.UNKNOWN: frozenset({S.COMPLETED, S.FAILED, S.ROLLING_BACK}),
+    S.UNKNOWN: frozenset({S.COMPLETED, S.FAILED, S.ROLLING_BACK, S.ROLLED_BACK, S.ROLLBACK_FAILED}),
     S.ROLLING_BACK: frozenset({S.ROLLED_BACK, S.ROLLBACK_FAILED, S.UNKNOWN}),
     S.REJECTED: frozenset(),
     S.WITHDRAWN: frozenset(),

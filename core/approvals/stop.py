@@ -11,7 +11,6 @@ from core.approvals.run import Run, ask_stop, find_run
 from core.approvals.states import State
 from core.errors import Conflict, Forbidden
 from core.people.directory import Principal
-from core.policy.counting import barred_by, eligible
 from core.store.tx import Tx
 from core.world import World
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, select
 
+from core.approvals import rollback
 from core.approvals.approval import Approval, find, from_row
 from core.approvals.decision import Decision, decisions, votes
 from core.approvals.delegation import proxies
@@ -18,8 +20,9 @@ from core.ids import show
 from core.leases.reading import waiting_for
 from core.people.assurance import Assurance
 from core.people.directory import Principal
+from core.policy.ballot import Ballot, Vote
 from core.policy.counting import Tally, count_on
-from core.policy.proxy import voices
+from core.policy.proxy import silent, voices
 from core.policy.who import could_help
 from core.store import schema
 from core.store.rows import Reader
@@ -97,17 +100,21 @@ def view_of(reader: Reader, world: World, approval: Approval) -> dict[str, Any]:
             principal_json(world, each)
             for each in (could_help(ballot, said, MOST_NAMED) if ballot and approval.state is State.REVIEWING else ())
         ],
+        "delegations": _delegations(reader, world, approval, ballot, said),
         "decisions": [_decision(world, each) for each in given],
         "resources": approval.resources,
         "validation": approval.validation,
         "preview": approval.preview,
         "waiting_for": waiting_for(reader, approval.id) if approval.state is State.APPROVED else [],
-        "run": _run(reader, approval),
+        "run": _run(reader, approval.run),
+        "rollback": rollback.view(reader, ballot_of(world, approval), approval),
+        "rollback_run": _run(reader, approval.rollback_run),
         "start": approval.start,
         "attempt": approval.attempt,
         "retry_of": show("A", approval.retry_of) if approval.retry_of else None,
         "created_at": rfc3339(approval.created_at),
         "review_expires_at": _time(approval.review_expires_at if approval.state in OPEN else None),
+        "apply_asked_at": _time(approval.apply_asked_at),
         "apply_expires_at": _time(approval.apply_expires_at),
         "hold_until": _time(approval.hold_until),
         "closed_at": _time(approval.closed_at),
@@ -142,6 +149,23 @@ def _requirements(count: Tally | None) -> list[dict[str, Any]]:
     ]
 
 
+def _delegations(
+    reader: Reader, world: World, approval: Approval, ballot: Ballot | None, said: Sequence[Vote]
+) -> list[dict[str, Any]]:
+    """Who could speak for whom now."""
+    if ballot is None or approval.state is not State.REVIEWING:
+        return []
+    return [
+        {
+            "id": show("D", each.id),
+            "by": principal_json(world, each.delegate),
+            "on_behalf_of": principal_json(world, each.delegator),
+        }
+        for each in proxies(reader, approval.action)
+        if silent(ballot, each, said) is None
+    ]
+
+
 def _decision(world: World, decision: Decision) -> dict[str, Any]:
     return {
         "by": principal_json(world, decision.by),
@@ -156,10 +180,10 @@ def _decision(world: World, decision: Decision) -> dict[str, Any]:
     }
 
 
-def _run(reader: Reader, approval: Approval) -> dict[str, Any] | None:
-    if approval.run is None:
+def _run(reader: Reader, number: int | None) -> dict[str, Any] | None:
+    if number is None:
         return None
-    run = find_run(reader, approval.run)
+    run = find_run(reader, number)
     output = (run.output or b"").decode(errors="replace")
     return {
         "id": run.name,

@@ -25,6 +25,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "apply:unknown": "Nobody can know how the operation ended; its resources stay closed.",
         "apply:resolved": "A person said how an unknown operation ended.",
         "apply:stopped": "Somebody asked for the run to be stopped.",
+        "rollback:requested": "Somebody wants what ran taken back; the details say whether that is enough.",
         "rollback:started": "A run of the operation's rollback began.",
         "rollback:finished": "The rollback was seen to end well.",
         "rollback:failed": "The rollback was seen to fail.",

@@ -7,9 +7,10 @@ from sqlalchemy import BigInteger, bindparam, null, or_, select, update
 from core.errors import Invalid
 from core.ids import parse, show
 from core.leases.finding import lease_row, own_lease_row, why_lost
-from core.leases.granting import insert_names
+from core.leases.granting import insert_names, record_grant
 from core.leases.handing import hand_out
 from core.leases.lease import Lease, lease_of
+from core.leases.token import take_token
 from core.leases.vacating import clear, note, vacate
 from core.people.directory import HUB
 from core.store import schema
@@ -40,6 +41,21 @@ _CLOSE = Statement(
         or_(_lease.c.state == "held", _lease.c.ended.in_(["reclaimed", "broken"])),
     )
     .values(state="closed", ended=null(), ended_at=null(), expires_at=null())
+    .returning(_lease)
+)
+_REOCCUPY = Statement(
+    update(_lease)
+    .where(_lease.c.id == bindparam("w_id"), _lease.c.state == "closed")
+    .values(
+        state="held",
+        holder=bindparam("holder"),
+        token=bindparam("token"),
+        acquired_at=bindparam("at", type_=BigInteger()),
+        heartbeat_at=bindparam("at", type_=BigInteger()),
+        renewed_noted_at=bindparam("at", type_=BigInteger()),
+        expires_at=bindparam("until", type_=BigInteger()),
+        ttl_us=bindparam("ttl", type_=BigInteger()),
+    )
     .returning(_lease)
 )
 _BY_ID = Statement(select(_lease).where(_lease.c.id == bindparam("id"), _lease.c.state.in_(["held", "closed"])))
@@ -127,6 +143,26 @@ def reopen_for_run(tx: Tx, number: int) -> bool:
     """The closed resources are open again and handed on; False when they were not closed."""
     row = tx.one(_BY_ID, id=number)
     return row is not None and row["state"] == "closed" and _end(tx, row, "resolved")
+
+
+def reoccupy_for_run(tx: Tx, number: int, holder: str, ttl_us: int) -> Lease | None:
+    """The closed resources are held again by another run of the same approval, with a new token; None for no closed one.
+
+    Nobody else gets them in between: what a run left in an unknown state is taken back before anybody touches it.
+    """
+    row = tx.one(
+        _REOCCUPY,
+        w_id=number,
+        holder=holder,
+        token=take_token(tx).token,
+        at=tx.now_us,
+        until=tx.now_us + ttl_us,
+        ttl=ttl_us,
+    )
+    if row is None:
+        return None
+    record_grant(tx, row)
+    return lease_of(row)
 
 
 def _end(tx: Tx, row: Row, why: str | None) -> bool:

@@ -87,7 +87,7 @@ def grant_new(tx: Tx, request: Acquire) -> Lease:
         "expires_at": tx.now_us + request.ttl_us,
     }
     insert_row(tx, row, request.resources)
-    _record(tx, row)
+    record_grant(tx, row)
     return lease_of(row)
 
 
@@ -99,11 +99,12 @@ def grant_waiter(tx: Tx, waiter: Row) -> Row:
     )
     if row is None:
         raise RuntimeError(f"L{waiter['id']} was handed out though it does not wait")
-    _record(tx, row)
+    record_grant(tx, row)
     return row
 
 
-def _record(tx: Tx, row: Row) -> None:
+def record_grant(tx: Tx, row: Row) -> None:
+    """The grant is in the log."""
     details: dict[str, Any] = {
         "token": row["token"],
         "resources": load(row["resources"]),

@@ -189,6 +189,8 @@ approval = Table(
     Column("attempt", Integer, nullable=False),
     # What the rollback would do, as its preview said when the request was checked; JSON like `preview`.
     Column("rollback_preview", Text),
+    # When its rollback was decided; the run that carries it out is `rollback_run`.
+    _us("rollback_asked_at"),
     # The grant that approved it, when one did.
     Column("by_grant", BigInteger),
     # 1 when it ran by break-glass: its review is in `owed_review`.
@@ -210,6 +212,12 @@ approval = Table(
         "remind_at",
         sqlite_where=text("remind_at IS NOT NULL"),
         postgresql_where=text("remind_at IS NOT NULL"),
+    ),
+    Index(
+        "approval_rollback",
+        "rollback_asked_at",
+        sqlite_where=text("rollback_asked_at IS NOT NULL"),
+        postgresql_where=text("rollback_asked_at IS NOT NULL"),
     ),
     Index(
         "approval_escalate",
@@ -277,6 +285,18 @@ delegation = Table(
     Column("ended", Text),
     Index("delegation_delegator", "delegator", "ended_at"),
     Index("delegation_open", "ended_at", "until"),
+)
+
+rollback_voice = Table(
+    "rollback_voice",
+    metadata,
+    # Who wants the rollback of what ran: one voice a person, counted like approvals.
+    Column("approval", BigInteger, primary_key=True, autoincrement=False),
+    Column("person", Text, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("assurance", Integer, nullable=False),
+    Column("comment", Text),
+    _us("at", nullable=False),
 )
 
 grant = Table(

@@ -390,3 +390,36 @@ def test_an_empty_section_is_as_good_as_none(folder: Path) -> None:
 
     assert list(world.people) == []
     assert world.actions == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"policies/1/reject": 4}, "4 must reject and only 3 could"),
+        ({"policies/1/veto": ["auditors"]}, "group auditors has no members"),
+        ({"policies/1/veto": ["robots"], "agents/bot/groups": ["robots"]}, "nobody in robots is a person"),
+        (
+            {"actions/deploy/reviewers": [{"group": "sre", "count": 4}]},
+            "policy the reviewers of deploy cannot be satisfied: 1 of sre would still be missing",
+        ),
+    ],
+)
+def test_rejections_vetoes_and_reviewers_that_could_never_be_are_refused(
+    given: Load, changes: dict[str, Any], message: str
+) -> None:
+    assert message in refused(given, changes)
+
+
+def test_rejections_vetoes_and_reviewers_that_could_be_are_in_the_world(given: Load) -> None:
+    world = given(
+        {
+            "policies/1/reject": 3,
+            "policies/1/veto": ["security"],
+            "policies/1/delegation": "members",
+            "actions/deploy/reviewers": [{"person": "cai"}],
+        }
+    ).world
+
+    assert (world.policies[1].reject, world.policies[1].veto) == (3, ("security",))
+    assert world.policies[1].delegation == "members"
+    assert world.actions["deploy"].reviewers[0].person == "cai"

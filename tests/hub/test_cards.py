@@ -191,7 +191,7 @@ def test_buttons_live_only_while_something_can_be_pressed(state: State) -> None:
     picture = draw(state=state.value, apply_expires_at="2026-01-01T14:00:00.000000Z")
     choices = tuple(button.choice for button in picture.buttons)
     assert choices == live_choices(approval(state=state.value))
-    assert bool(choices) == (state in (State.REVIEWING, State.APPROVED, State.APPLYING))
+    assert bool(choices) == (state in (State.REVIEWING, State.APPROVED, State.APPLYING, State.ROLLING_BACK))
     assert picture.final == (state in ENDED)
 
 

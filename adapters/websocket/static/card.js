@@ -16,6 +16,7 @@ export function whyNot(approval, me) {
   }
   const seats = approval.requirements ?? [];
   if (seats.some((seat) => seat.person === me.id || me.groups.includes(seat.group))) return null;
+  if ((approval.delegations ?? []).some((each) => each.by.id === me.id)) return null;
   return "The policy does not ask you for this one.";
 }
 
@@ -26,7 +27,7 @@ export function waitsFor(approval, me) {
 }
 
 function mineOf(approval, me) {
-  return (approval.decisions ?? []).find((each) => each.by.id === me.id && !each.on_behalf_of)?.verdict;
+  return (approval.decisions ?? []).find((each) => each.by.id === me.id)?.verdict;
 }
 
 export function draw(card, approval, me, onPress) {
@@ -140,7 +141,7 @@ function decisions(approval) {
         "li",
         {},
         el("b", {}, each.by.name),
-        each.on_behalf_of ? ` for ${each.on_behalf_of}` : "",
+        each.on_behalf_of ? ` for ${each.on_behalf_of.name}` : "",
         " ",
         el("span", { class: each.verdict }, SAID[each.verdict] ?? each.verdict),
         each.comment ? `: ${each.comment}` : "",
@@ -154,7 +155,8 @@ function actions(card, approval, me, onPress) {
   if (!card.buttons.length) return null;
   const mine = mineOf(approval, me);
   const why = card.state !== "REVIEWING" ? null : mine ? `You ${SAID[mine]} it.` : whyNot(approval, me);
-  const useless = (choice) => (mine ? choice === mine : why && DECISIONS.has(choice));
+  const vetoes = (approval.veto ?? []).some((group) => me.groups.includes(group)) && approval.requester.id !== me.id;
+  const useless = (choice) => (mine ? choice === mine : why && DECISIONS.has(choice) && !(vetoes && choice === "reject"));
   const shown = card.buttons.filter((button) => button.token && !useless(button.choice));
   return el(
     "div",

@@ -36,7 +36,9 @@ CARDS = st.builds(
     state=st.sampled_from(["REVIEWING", "APPROVED", "APPLYING", "COMPLETED", "FAILED", "ROLLED_BACK"]),
     title=TEXT,
     summary=TEXT,
-    fields=st.lists(st.builds(Field, label=st.text(max_size=40), value=TEXT, code=st.booleans()), max_size=30).map(tuple),
+    fields=st.lists(st.builds(Field, label=st.text(max_size=40), value=TEXT, code=st.booleans()), max_size=30).map(
+        tuple
+    ),
     claim=st.one_of(st.none(), TEXT),
     preview=st.one_of(st.none(), TEXT),
     footer=TEXT,

@@ -11,7 +11,7 @@ from config.cli import main
 
 COMMANDS = {
     *("up", "init", "check", "schema", "reload", "doctor", "migrate", "backup", "restore", "say", "ask"),
-    *("approve", "reject", "show", "queue", "who", "stop", "resume", "lease", "audit", "key", "login-link"),
+    *("approve", "reject", "show", "queue", "who", "stop", "resume", "lease", "audit", "key", "login-link", "slack"),
 }
 
 

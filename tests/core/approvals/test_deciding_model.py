@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from core.approvals.delegation import expire_delegations
 from core.audit.state_match import match_state
 from core.errors import Refusal
 from core.policy.policy import Policy, Requirement
+from core.store.migrate import migrate
 
 NAMES = ("ana", "bo", "cai", "dee", "eve")
 REQUESTER = "eve"
@@ -36,6 +38,15 @@ seats = st.lists(
     min_size=1,
     max_size=3,
 )
+
+
+@cache
+def _empty() -> bytes:
+    """A store in which nothing happened yet."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "hub.db"
+        migrate(path)
+        return path.read_bytes()
 
 
 @dataclass
@@ -115,9 +126,9 @@ class Model:
     def ends(self, now: float) -> bool:
         """Whether what was said against it is enough to end it."""
         for each in self.said:
-            if each.lent is None and each.verdict == "reject" and each.voice != REQUESTER:
-                if set(self.policy.veto) & self.groups[each.voice]:
-                    return True
+            alone = each.lent is None and each.verdict == "reject" and each.voice != REQUESTER
+            if alone and set(self.policy.veto) & self.groups[each.voice]:
+                return True
         against = {each.actor for each in self.voices(now, self.said).values() if each.verdict == "reject"}
         if not against:
             return False
@@ -152,16 +163,25 @@ class Deciding(RuleBasedStateMachine):
             apply_seconds=60 * WEEK,
             canonical="p",
         )
+        (Path(self.folder.name) / "hub.db").write_bytes(_empty())
         self.court = Court(Path(self.folder.name), [person(n, *g) for n, g in groups.items()], policy)
         self.model = Model(groups=dict(groups), policy=policy)
+        self.number = 0
         self.started = False
+        self.ask()
+
+    @precondition(lambda self: not self.open())
+    @rule()
+    def ask(self) -> None:
+        """Ask anew; delegations stay."""
         try:
             self.number = self.court.review(REQUESTER)
         except Refusal as refusal:
             assert refusal.code == "unsatisfiable"
             everybody = [Said(who, who, "approve", None) for who in NAMES]
             assert not self.model.satisfied(self.now, everybody)
-            self.number = 0
+            return
+        self.model.said, self.model.state, self.started = [], "REVIEWING", False
 
     def teardown(self) -> None:
         if hasattr(self, "court"):
@@ -234,7 +254,6 @@ class Deciding(RuleBasedStateMachine):
         elif model.satisfied(self.now, model.said):
             model.state = "APPROVED"
 
-    @precondition(open)
     @rule(by=names, to=names, when=st.one_of(st.none(), names), seconds=st.sampled_from([60.0, 3600.0, WEEK]))
     def delegate(self, by: str, to: str, when: str | None, seconds: float) -> None:
         try:
@@ -248,7 +267,7 @@ class Deciding(RuleBasedStateMachine):
                 lent.ended = True
         self.model.lent[made.id] = Lent(by, to, when, self.now + seconds)
 
-    @precondition(lambda self: self.open() and any(not each.ended for each in self.model.lent.values()))
+    @precondition(lambda self: any(not each.ended for each in self.model.lent.values()))
     @rule(data=st.data())
     def undelegate(self, data: st.DataObject) -> None:
         number = data.draw(st.sampled_from(sorted(n for n, each in self.model.lent.items() if not each.ended)))
@@ -260,14 +279,12 @@ class Deciding(RuleBasedStateMachine):
             assert lent.until <= self.now
         lent.ended = True
 
-    @precondition(open)
     @rule(seconds=st.sampled_from([30.0, 60.0, 3600.0]), tell=st.booleans())
     def time_passes(self, seconds: float, tell: bool) -> None:
         self.court.clock.advance(seconds)
         if tell:
             self.court.write(expire_delegations)
 
-    @precondition(open)
     @rule(who=names, now_in=st.sets(st.sampled_from(["x", "y", "v"]), max_size=2))
     def groups_change(self, who: str, now_in: set[str]) -> None:
         self.model.groups[who] = now_in
@@ -315,4 +332,4 @@ class Deciding(RuleBasedStateMachine):
 
 
 TestDeciding = Deciding.TestCase
-TestDeciding.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestDeciding.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)

@@ -3,7 +3,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.policy.seating import seat
+from core.policy.seating import reachable, seat
 
 PLACES = st.dictionaries(st.sampled_from("abcdefg"), st.lists(st.integers(0, 2), unique=True, max_size=3), max_size=7)
 COUNTS = st.lists(st.integers(0, 3), min_size=3, max_size=3)
@@ -40,3 +40,14 @@ def test_nobody_loses_a_seat_to_somebody_who_comes_later(places: dict[str, list[
 
 def test_somebody_moves_to_make_room() -> None:
     assert seat({"bo": [0, 1], "ana": [0]}, [1, 1]) == [["ana"], ["bo"]]
+
+
+@given(PLACES, COUNTS, st.lists(st.integers(0, 2), unique=True, max_size=3))
+def test_one_more_person_sits_exactly_where_a_seat_can_be_reached(
+    places: dict[str, list[int]], counts: list[int], kinds: list[int]
+) -> None:
+    sitting = [person for each in seat(places, counts) for person in each]
+    open_to = reachable(places, counts, seat(places, counts))
+
+    more = most({**places, "z": kinds}, counts) > len(sitting)
+    assert more == bool(open_to & set(kinds))

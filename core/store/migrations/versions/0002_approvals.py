@@ -134,6 +134,25 @@ def upgrade() -> None:
     _voices("approval", "revision", "by", "voice")
     op.add_column("run", sa.Column("stash", sa.LargeBinary(), nullable=True))
     op.add_column("run", sa.Column("asked_by", sa.Text(), nullable=True))
+    op.create_table(
+        "rollback_voice",
+        sa.Column("approval", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("assurance", sa.Integer(), nullable=False),
+        sa.Column("comment", sa.Text(), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("approval", "person"),
+    )
+    op.add_column("approval", sa.Column("rollback_asked_at", sa.BigInteger(), nullable=True))
+    op.create_index(
+        "approval_rollback",
+        "approval",
+        ["rollback_asked_at"],
+        unique=False,
+        sqlite_where=sa.text("rollback_asked_at IS NOT NULL"),
+        postgresql_where=sa.text("rollback_asked_at IS NOT NULL"),
+    )
     if op.get_bind().dialect.name == "postgresql":
         for kind in COUNTERS:
             op.execute(f"CREATE SEQUENCE counter_{kind}")
@@ -143,6 +162,14 @@ def downgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         for kind in COUNTERS:
             op.execute(f"DROP SEQUENCE counter_{kind}")
+    op.drop_index(
+        "approval_rollback",
+        table_name="approval",
+        sqlite_where=sa.text("rollback_asked_at IS NOT NULL"),
+        postgresql_where=sa.text("rollback_asked_at IS NOT NULL"),
+    )
+    op.drop_column("approval", "rollback_asked_at")
+    op.drop_table("rollback_voice")
     op.drop_column("run", "asked_by")
     op.drop_column("run", "stash")
     _voices("approval", "revision", "by")
