@@ -11,7 +11,9 @@ from core import ids
 from core.approvals import request as asking
 from core.approvals import rollback
 from core.approvals.approval import Approval, change, find
+from core.approvals.freeze import words
 from core.approvals.proposal import Proposal, propose
+from core.approvals.rule import rule_of
 from core.approvals.states import State
 from core.approvals.view import may_see
 from core.errors import Conflict, Forbidden, Invalid, Stale
@@ -100,6 +102,10 @@ def _request(tx: Tx, call: Call, args: RequestArgs, proposal: Proposal) -> Outco
         limits=call.world.limits,
     )
     name = ids.show("A", number)
+    found = [] if args.draft else asking.hold_back(tx, call.world, find(tx, number))
+    if found:
+        text = f"{name} is kept as a draft: {words(found).replace('<id>', name)}, or `submit {name}` once it is over"
+        return Outcome(ok=False, code="frozen", text=text, approval=number)
     what = "is a draft" if args.draft else "is being checked"
     return Outcome(text=f"{name}: {proposal.title} — {what}, policy {proposal.policy.name}", approval=number)
 
@@ -107,10 +113,12 @@ def _request(tx: Tx, call: Call, args: RequestArgs, proposal: Proposal) -> Outco
 def _submit(tx: Tx, call: Call, args: IdsArgs, prepared: None) -> Outcome:
     for name in args.ids:
         approval = own(tx, call, name)
-        policy = next((p for p in call.world.policies if p.name == approval.policy), None)
+        policy = rule_of(call.world, approval)
         if policy is None or policy.canonical != approval.policy_json:
             raise Conflict("policy_changed", f"the policy of {approval.name} changed; edit it, then submit it")
-        asking.submit(tx, approval, by=call.principal, channel=call.channel, review_seconds=policy.review_seconds)
+        asking.submit(
+            tx, call.world, approval, by=call.principal, channel=call.channel, review_seconds=policy.review_seconds
+        )
     return Outcome(text=f"{', '.join(args.ids)}: handed in", approval=ids.parse("A", args.ids[0]))
 
 

@@ -33,6 +33,8 @@ class Permission(StrEnum):
     RESOLVE = "resolve"
     BREAK = "break"
     STOP = "stop"
+    FREEZE = "freeze"
+    OVERRIDE = "override"
     CHECKED = "checked"
     """The function itself says who may, because it depends on what is named (stop: requester, approver, right)."""
 

@@ -46,7 +46,7 @@ def build(hub: schema.Hub, root: Path, secrets: Secrets) -> World:
         policies=tuple(policy(each, hub.timezone) for each in hub.policies),
         channels={name: _channel(name, each, secrets) for name, each in hub.channels.items()},
         hooks={name: _hook(name, each, secrets) for name, each in hub.hooks.items()},
-        freezes=tuple(_freeze(each, hub.timezone) for each in hub.freezes),
+        freezes=tuple(freeze(each, hub.timezone) for each in hub.freezes),
         anchors=tuple(secrets.resolve(each) for each in hub.audit.anchors or ()),
         keep=Keep(
             output_seconds=hub.keep.output / 1000,
@@ -168,7 +168,8 @@ def _glass(given: policy_schema.BreakGlass) -> BreakGlass:
     return BreakGlass(groups=tuple(given.groups), review_seconds=given.review / 1000, reviewers=tuple(given.reviewers))
 
 
-def _freeze(given: schema.Freeze, timezone: str) -> FreezeWindow:
+def freeze(given: schema.Freeze, timezone: str) -> FreezeWindow:
+    """The freeze as the engine works it out; `timezone` is the hub's."""
     zone = given.timezone or timezone
     return FreezeWindow(
         name=given.name,
@@ -189,9 +190,7 @@ def _moment(text: str | None, zone: str) -> datetime | None:
     return at if at.tzinfo is not None else at.replace(tzinfo=ZoneInfo(zone))
 
 
-def _person(
-    name: str, person: schema.Person, mail: Iterable[str] = (), slack: Iterable[str] = ()
-) -> Principal:
+def _person(name: str, person: schema.Person, mail: Iterable[str] = (), slack: Iterable[str] = ()) -> Principal:
     """`mail` are the channels on which their address is their identity, `slack` those on which their Slack account is."""
     identities = dict(person.identities)
     if person.email:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 
 from config.build import action, digest
 from config.check_actions import check_actions, missing_programs
+from config.check_freezes import check_freezes
 from config.check_people import check_people
 from config.check_policies import check_policies
 from config.problem import Problem
@@ -26,6 +27,7 @@ def check(hub: Hub, source: Source, adapters: Collection[str] | None = None) -> 
     if not broken and not unfit:
         yield from check_policies(hub, source, {name: action(name, each) for name, each in hub.actions.items()})
     yield from ((False, problem) for problem in _channels(hub, source, adapters))
+    yield from ((False, problem) for problem in check_freezes(hub, source))
     administered = any("admins" in person.groups for person in hub.people.values())
     if hub.people and not administered and ADMIN - hub.rights.keys():
         lacking = ", ".join(sorted(ADMIN - hub.rights.keys()))

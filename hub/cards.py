@@ -110,6 +110,7 @@ def _fields(approval: Mapping[str, Any]) -> Iterator[Field]:
     yield from _bound(approval)
     yield Field(label="Needs", value=_needed(approval))
     yield from _who(approval)
+    yield from _frozen(approval)
     yield from _decided(approval)
     yield from _checks(approval)
     yield from _waiting(approval)
@@ -132,6 +133,20 @@ def _bound(approval: Mapping[str, Any]) -> Iterator[Field]:
     if int(approval.get("attempt") or 1) > 1:
         again = f"attempt {approval['attempt']}, after {approval.get('retry_of') or 'one that failed'}"
         yield Field(label="Retry", value=show(again))
+
+
+def _frozen(approval: Mapping[str, Any]) -> Iterator[Field]:
+    """What stops it for now, and who let it go on all the same."""
+    lines = [
+        f"{show(', '.join(each['resources']))} by {show(each['id'])} until {moment(each['until'])}: {show(each['reason'])}"
+        for each in approval.get("frozen") or ()
+    ]
+    if lines:
+        yield Field(label="FROZEN", value="\n".join(lines))
+    override = approval.get("override")
+    if override:
+        told = f"{name_of(override['by'])} at {moment(override['at'])}: {show(override['reason'] or '')}"
+        yield Field(label="FREEZE OVERRIDDEN", value=told)
 
 
 def _needed(approval: Mapping[str, Any]) -> str:

@@ -424,5 +424,15 @@ class Digesting(Protocol):
         ...
 
 
+@runtime_checkable
+class Ailing(Protocol):
+    """What a channel adds that notices by itself when it does not work, for readiness."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why the channel does not work at the moment; None while it does."""
+        ...
+
+
 AdapterFactory = Callable[[Channel, Hub], Adapter]
 """The entry point `interlock.adapters` names one of these: it makes the adapter of a configured channel."""

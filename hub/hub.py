@@ -42,7 +42,7 @@ from hub import receiving
 from hub.asking import places
 from hub.carrying import Carrier
 from hub.checkpoints import Checkpoints
-from hub.contracts import Adapter, Caller, Command, Inbound, News, Opened, Reply, Telling
+from hub.contracts import Adapter, Ailing, Caller, Command, Inbound, News, Opened, Reply, Telling
 from hub.delivery import Delivery
 from hub.feed import Feed
 from hub.http.origin import origins, reachable
@@ -239,8 +239,9 @@ class Hub:
                 self.runner.stop(int(subject[1:]))
             elif event == "hub:halted":
                 self.runner.stop_all()
-            elif event == "hub:resumed":
+            elif event in ("hub:resumed", "freeze:ended", "freeze:overridden"):
                 self.runner.wake()
+                self.reviewing.wake()
 
     def _plan(self, tx: Tx) -> None:
         """In the writer's transaction: whatever changed an approval also changes the copies of its card."""
@@ -423,8 +424,11 @@ class Hub:
             "log": {"ok": writer, "size": self.db.log.size},
             "config": {"version": self._world.version, "problems": self.problems},
             "anchors": self.checkpoints.problems,
-            "adapters": {name: "ok" if self.delivery.works(name) else "degraded" for name in self.adapters},
+            "adapters": {name: "ok" if self._well(name, each) else "degraded" for name, each in self.adapters.items()},
         }
+
+    def _well(self, name: str, adapter: Adapter) -> bool:
+        return self.delivery.works(name) and not (isinstance(adapter, Ailing) and adapter.problem is not None)
 
 
 async def _forever(run: Callable[[], Any]) -> None:

@@ -32,6 +32,7 @@ from core.approvals.digest import comparable, differences
 from core.approvals.digest import digest as digest_of
 from core.approvals.finish import finish
 from core.approvals.flags import halted
+from core.approvals.freeze import freezes
 from core.approvals.proposal import rendered
 from core.approvals.review import reopen
 from core.approvals.rollback import asked, call_off, start_rollback
@@ -65,9 +66,12 @@ _READY = Statement(select(_T).where(_T.c.state == "APPROVED").order_by(_T.c.id))
 logger = logging.getLogger("interlock.runner")
 
 
-def approved(reader: Reader) -> tuple[list[Approval], str | None]:
-    """Every approved request and every decided rollback, and why nothing may start (None when it may)."""
-    return [from_row(row) for row in reader.all(_READY)] + asked(reader), halted(reader)
+def approved(reader: Reader, world: World) -> tuple[list[Approval], str | None]:
+    """Every approved request that is not frozen and every decided rollback, and why nothing may start (None: it may)."""
+    ready = [from_row(row) for row in reader.all(_READY)]
+    now = freezes(reader, world) if ready else []
+    thawed = [each for each in ready if each.override_at is not None or not any(f.covers(each.resources) for f in now)]
+    return thawed + asked(reader), halted(reader)
 
 
 @dataclass(slots=True)
@@ -124,7 +128,7 @@ class Runner:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._woken.clear()
-                ready, why = await self._db.read(approved)
+                ready, why = await self._db.read(approved, self._world())
                 now = self._now_us()
                 for approval in ready if why is None else []:
                     if approval.id not in self._busy and _may_start(approval, now):

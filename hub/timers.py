@@ -13,6 +13,7 @@ from core.approvals import press
 from core.approvals.delegation import expire_delegations, next_over
 from core.approvals.expire import expire
 from core.approvals.expire import next_deadline as next_expiry
+from core.approvals.freeze import any_over, end_those_over
 from core.clock import SECOND
 from core.leases.terms import LEASE_LOCKS
 from core.leases.ticking import forget as forget_leases
@@ -78,6 +79,8 @@ class Timers:
         over = await self._db.read(next_over)
         if over is not None and over <= now:
             await self._db.write(expire_delegations)
+        if await self._db.read(any_over):
+            await self._db.write(end_those_over, urgent=True)
         loop = asyncio.get_running_loop()
         if loop.time() - self._swept > _SWEEP_SECONDS:
             self._swept = loop.time()

@@ -28,7 +28,7 @@ def examples() -> list[Any]:
     """Each configuration of the page with what is said under it, named for its heading."""
     found: list[Any] = []
     heading, config = "", ""
-    for title, kind, block in re.findall(r"^#+ (.+)$|^```(\w+)\n(.*?)^```$", PAGE.read_text(), re.M | re.S):
+    for title, kind, block in re.findall(r"^#+ ([^\n]+)$|^```(\w+)\n(.*?)^```$", PAGE.read_text(), re.M | re.S):
         if title:
             heading = title
         elif kind == "yaml":

@@ -61,7 +61,8 @@ class SlackAdapter:
         self._works: dict[str, asyncio.Task[None]] = {}
         self._in_hand: dict[str, float] = {}
         """Key -> since when this process means to do it; the sweep leaves it alone for so long."""
-        self._problem: str | None = None
+        self.problem: str | None = None
+        """Why it does not work at the moment."""
         self.powers = Powers(addresses_people=True)
 
     def routes(self) -> list[BaseRoute]:
@@ -172,14 +173,14 @@ class SlackAdapter:
         try:
             told = await self._api.call("auth.test")
         except DeliveryFailed as failed:
-            self._problem = str(failed)
+            self.problem = str(failed)
             logger.warning("channel %s: %s", self._name, failed)
             return
-        first = self._accounts.team is None or self._problem is not None
+        first = self._accounts.team is None or self.problem is not None
         self._accounts.team = told.get("team_id") or None
         self._accounts.enterprise = told.get("enterprise_id") or None
         self._desk.bot_user = told.get("user_id") or None
-        self._problem = None
+        self.problem = None
         if first:
             await self._hub.takes_again(self._name)
 
@@ -196,7 +197,7 @@ class SlackAdapter:
                 self._begin(heard)
 
     def _told_by_socket(self, problem: str | None) -> None:
-        self._problem = problem
+        self.problem = problem
 
     # --- out ---
 
@@ -210,8 +211,7 @@ class SlackAdapter:
         return identities.get(self._name)
 
     async def check(self) -> list[str]:
-        found = await check(self._name, self._settings, self._hub)
-        return [*found, *([f"channels.{self._name}: {self._problem}"] if self._problem and not found else [])]
+        return await check(self._name, self._settings, self._hub)
 
 
 def adapter(channel: Channel, hub: Hub) -> Adapter:

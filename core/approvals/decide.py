@@ -10,7 +10,8 @@ from core.approvals.approval import Approval, change
 from core.approvals.closing import close
 from core.approvals.decision import Decision, Verdict, add, decisions, votes, withdraw_own
 from core.approvals.delegation import proxies
-from core.approvals.rule import rule_in_force
+from core.approvals.freeze import demand_thawed
+from core.approvals.rule import ballot_for, rule_in_force
 from core.approvals.states import State
 from core.clock import SECOND
 from core.errors import Conflict, Forbidden, Invalid, Stale
@@ -19,7 +20,7 @@ from core.leases.ending import end_for_approval
 from core.people.assurance import Assurance
 from core.people.directory import Kind, Principal
 from core.policy.ballot import Ballot, Vote
-from core.policy.counting import barred_by, count_on, rejected
+from core.policy.counting import count_on, rejected
 from core.policy.policy import Policy
 from core.policy.proxy import Voice, silent, voices
 from core.store.tx import Tx
@@ -60,8 +61,10 @@ def decide(
     if by.kind is not Kind.PERSON:
         raise Forbidden("not_a_person", "agents and services ask; only people decide")
     _demand_state(approval, verdict)
+    if verdict == "approve":
+        demand_thawed(tx, world, approval, "approved")
     policy = rule_in_force(world, approval)
-    ballot = Ballot(policy, world.people, barred_by(approval.requester, approval.owners, world.people))
+    ballot = ballot_for(world, approval, policy)
     if by.id in ballot.barred:
         raise Forbidden("own_request", f"you asked for {approval.name}, or own who did; somebody else must decide")
     given = decisions(tx, approval.id, approval.revision)
@@ -158,7 +161,7 @@ def _move(tx: Tx, ballot: Ballot, approval: Approval, decision: Decision, counte
 
 def _against(tx: Tx, ballot: Ballot, approval: Approval, decision: Decision, counted: Sequence[Vote]) -> State:
     """REJECTED when that is enough; an approval that was taken back by it is in review again."""
-    why = rejected(ballot.policy, counted, ballot.directory, ballot.barred)
+    why = rejected(ballot, counted)
     if why is not None:
         close(
             tx,

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, func, insert, literal_column, or_, select
 from core.approvals import secret
 from core.approvals.approval import Approval, change, create
 from core.approvals.closing import close
+from core.approvals.freeze import Freeze, demand_thawed, frozen, words
 from core.approvals.proposal import Proposal
 from core.approvals.states import OPEN, State, demand
 from core.clock import SECOND
@@ -16,12 +17,12 @@ from core.errors import Conflict, Forbidden, TooFast
 from core.ids import show
 from core.leases.ending import end_for_approval
 from core.people.assurance import Assurance
-from core.people.directory import Kind, Principal
+from core.people.directory import HUB, Kind, Principal
 from core.store import schema
 from core.store.encoding import dump
 from core.store.statement import Statement
 from core.store.tx import Tx
-from core.world import Limits
+from core.world import Limits, World
 
 _T = schema.approval
 _OPEN_OF = Statement(
@@ -126,12 +127,21 @@ def _count(tx: Tx, statement: Statement, **values: Any) -> int:
     return int(row["n"]) if row is not None else 0
 
 
-def submit(tx: Tx, approval: Approval, *, by: Principal, channel: str, review_seconds: float) -> None:
-    """A draft is handed in; one that had been handed in before is a new revision, so that no earlier decision counts.
+def submit(tx: Tx, world: World, approval: Approval, *, by: Principal, channel: str, review_seconds: float) -> None:
+    """A draft is handed in by its requester.
 
-    Raises Forbidden `not_yours` for anybody but the requester, Conflict `wrong_state`.
+    Raises Forbidden `not_yours` for anybody but the requester, Conflict (`wrong_state`, `frozen`).
     """
     demand_own(approval, by)
+    demand_thawed(tx, world, approval, "handed in")
+    hand_in(tx, approval, by=by.id, channel=channel, review_seconds=review_seconds)
+
+
+def hand_in(tx: Tx, approval: Approval, *, by: str, channel: str, review_seconds: float) -> None:
+    """A draft is checked; one that had been handed in before is a new revision, so that no earlier decision counts.
+
+    Raises Conflict `wrong_state`.
+    """
     demand(approval.state, State.SUBMITTED)
     revision = approval.revision
     if approval.submitted_at is not None:
@@ -147,14 +157,34 @@ def submit(tx: Tx, approval: Approval, *, by: Principal, channel: str, review_se
         submitted_at=tx.now_us,
         review_expires_at=tx.now_us + int(review_seconds * SECOND),
         validation=[],
+        closed_why=None,
     )
     tx.record(
         "approval:submitted",
-        actor=by.id,
+        actor=by,
         subject=approval.name,
         channel=channel,
         details={"state": "SUBMITTED", "revision": revision},
     )
+
+
+def hold_back(tx: Tx, world: World, approval: Approval) -> list[Freeze]:
+    """A request for what is frozen is kept as a draft with the reason, so that nothing is lost; the freezes, or []."""
+    found = frozen(tx, world, approval)
+    if found:
+        change(tx, approval, to=State.DRAFT, closed_why=words(found), submitted_at=None, review_expires_at=None)
+        tx.record(
+            "approval:drafted",
+            actor=HUB.id,
+            subject=approval.name,
+            details={
+                "state": "DRAFT",
+                "why": "frozen",
+                "revision": approval.revision,
+                "freezes": [e.name for e in found],
+            },
+        )
+    return found
 
 
 def revise(
@@ -203,6 +233,9 @@ def revise(
         review_expires_at=review_expires_at,
         apply_expires_at=None,
         hold_until=None,
+        override_by=None,
+        override_why=None,
+        override_at=None,
     )
     end_for_approval(tx, approval.id)
     if proposal.secrets:

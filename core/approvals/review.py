@@ -123,6 +123,9 @@ def reopen(
         apply_expires_at=None,
         hold_until=None,
         apply_asked_at=None,
+        override_by=None,
+        override_why=None,
+        override_at=None,
         review_expires_at=tx.now_us + int(policy.review_seconds * SECOND),
     )
     tx.record(

@@ -39,6 +39,11 @@ def rule_in_force(world: World, approval: Approval) -> Policy:
 def ballot_of(world: World, approval: Approval) -> Ballot | None:
     """Who may answer to the request's seats now, or None when its policy is gone."""
     rule = rule_of(world, approval)
-    if rule is None:
-        return None
-    return Ballot(rule, world.people, barred_by(approval.requester, approval.owners, world.people))
+    return ballot_for(world, approval, rule) if rule is not None else None
+
+
+def ballot_for(world: World, approval: Approval, rule: Policy) -> Ballot:
+    """Who may answer to the seats of `rule` on the request, now."""
+    action = world.actions.get(approval.action)
+    barred = barred_by(approval.requester, approval.owners, world.people)
+    return Ballot(rule, world.people, barred, action.visible_to if action is not None else ())

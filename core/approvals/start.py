@@ -5,7 +5,8 @@ from __future__ import annotations
 from core.approvals.approval import Approval, change
 from core.approvals.decision import standing
 from core.approvals.flags import config_in_force, halted
-from core.approvals.rule import rule_in_force
+from core.approvals.freeze import demand_thawed
+from core.approvals.rule import ballot_for, rule_in_force
 from core.approvals.run import insert_run
 from core.approvals.states import State
 from core.errors import Conflict, Stale
@@ -14,7 +15,7 @@ from core.leases.fence import raise_fence
 from core.leases.lease import Lease
 from core.leases.proving import prove_held
 from core.people.directory import HUB
-from core.policy.counting import barred_by, tally
+from core.policy.counting import count_on
 from core.store.tx import Tx
 from core.world import World
 
@@ -43,10 +44,9 @@ def start(
         raise Stale("world_moved", f"what {approval.name} would do is no longer what was approved")
     if approval.hold_until is not None and approval.hold_until > tx.now_us:
         raise Conflict("holding", f"{approval.name} is in its hold window")
+    demand_thawed(tx, world, approval, "started")
     policy = rule_in_force(world, approval)
-    barred = barred_by(approval.requester, approval.owners, world.people)
-    given = standing(tx, approval)
-    count = tally(policy, given, world.people, barred)
+    count = count_on(ballot_for(world, approval, policy), standing(tx, approval))
     if not count.satisfied:
         raise Conflict(
             "no_longer_satisfied", f"the decisions on {approval.name} no longer satisfy policy {policy.name}"

@@ -11,6 +11,7 @@ from core.approvals import rollback
 from core.approvals.approval import Approval, find, from_row
 from core.approvals.decision import Decision, decisions, votes
 from core.approvals.delegation import proxies
+from core.approvals.freeze import frozen
 from core.approvals.proposal import described, rendered, visible
 from core.approvals.rule import ballot_of
 from core.approvals.run import find_run
@@ -107,6 +108,7 @@ def view_of(reader: Reader, world: World, approval: Approval) -> dict[str, Any]:
         "preview": approval.preview,
         "waiting_for": waiting_for(reader, approval.id) if approval.state is State.APPROVED else [],
         "run": _run(reader, approval.run),
+        **_freezes(reader, world, approval),
         "rollback": rollback.view(reader, ballot_of(world, approval), approval),
         "rollback_run": _run(reader, approval.rollback_run),
         "start": approval.start,
@@ -178,6 +180,19 @@ def _decision(world: World, decision: Decision) -> dict[str, Any]:
         "on_behalf_of": principal_json(world, decision.on_behalf_of) if decision.on_behalf_of else None,
         "delegation": show("D", decision.delegation) if decision.delegation else None,
     }
+
+
+def _freezes(reader: Reader, world: World, approval: Approval) -> dict[str, Any]:
+    """What stands in its way, and who overrode it."""
+    override = None
+    if approval.override_at is not None:
+        override = {
+            "by": principal_json(world, approval.override_by or ""),
+            "at": rfc3339(approval.override_at),
+            "reason": approval.override_why,
+        }
+    found = frozen(reader, world, approval) if approval.state in OPEN else []
+    return {"frozen": [each.as_json() for each in found], "override": override}
 
 
 def _run(reader: Reader, number: int | None) -> dict[str, Any] | None:

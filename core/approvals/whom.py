@@ -14,8 +14,7 @@ from core.clock import rfc3339
 from core.ids import show
 from core.policy.ballot import Ballot
 from core.policy.counting import could_satisfy
-from core.policy.who import Who
-from core.policy.who import who as who_could
+from core.policy.who import Who, who_on
 from core.store.rows import Reader
 from core.world import World
 
@@ -28,7 +27,7 @@ def who(reader: Reader, world: World, number: int) -> dict[str, Any]:
         return _nothing(f"policy {approval.policy} is no longer configured")
     lent = proxies(reader, approval.action)
     said = standing(reader, approval)
-    answer = who_could(ballot.policy, said, world.people, ballot.barred, lent)
+    answer = who_on(ballot, said, lent)
     against = {
         "rejections": {"have": len(answer.tally.against), "count": ballot.policy.reject},
         "veto": [

@@ -59,6 +59,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "grant:ended": "A grant ran out, expired or was revoked.",
         "freeze:created": "Resources were frozen: nothing that needs them may start.",
         "freeze:ended": "A freeze ended.",
+        "freeze:overridden": "Somebody with that right let one request go on although what it needs is frozen.",
         "schedule:created": "A command was scheduled.",
         "schedule:fired": "A schedule gave its command.",
         "schedule:missed": "A schedule's time passed while the hub could not serve it.",

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,10 +38,17 @@ class Vote:
 class Ballot:
     """One policy's seats, and who may answer to which of them."""
 
-    def __init__(self, policy: Policy, directory: Directory, barred: frozenset[str]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        directory: Directory,
+        barred: frozenset[str],
+        visible_to: Collection[str] = frozenset(),
+    ) -> None:
         self.policy = policy
         self.directory = directory
         self.barred = barred
+        self.visible_to = frozenset(visible_to)
         self._of_group: dict[str, list[int]] = {}
         self._of_person: dict[str, list[int]] = {}
         for index, requirement in enumerate(policy.require):
@@ -78,10 +85,15 @@ class Ballot:
         return found is not None and found.kind is Kind.PERSON and person not in self.barred
 
     def may_speak(self, delegate: str) -> bool:
-        """Whether the policy takes `delegate` as anybody's delegate."""
-        if self.policy.delegation == "none" or not self.is_person(delegate):
+        """Whether the policy takes `delegate` as anybody's delegate; nobody speaks on what they may not know of."""
+        if self.policy.delegation == "none" or not self.is_person(delegate) or not self.may_know(delegate):
             return False
         return self.policy.delegation == "any" or self.eligible(delegate)
+
+    def may_know(self, person: str) -> bool:
+        """Whether the action is visible to `person`, by their groups; empty `visible_to` is everybody."""
+        found = self.directory.find(person)
+        return found is not None and (not self.visible_to or not self.visible_to.isdisjoint(found.groups))
 
     def counting(self, votes: Iterable[Vote]) -> list[Vote]:
         """The votes that count, in the order in which they were given: one for each voice."""

@@ -109,10 +109,10 @@ def count_on(ballot: Ballot, votes: Iterable[Vote]) -> Tally:
     )
 
 
-def rejected(policy: Policy, votes: Iterable[Vote], directory: Directory, barred: frozenset[str]) -> str | None:
+def rejected(ballot: Ballot, votes: Iterable[Vote]) -> str | None:
     """Why `votes` end the request, in words; None while they do not."""
     given = list(votes)
-    ballot = Ballot(policy, directory, barred)
+    policy = ballot.policy
     for vote in given:
         if vote.verdict == "reject" and vote.on_behalf_of is None and (group := ballot.vetoes(vote.person)):
             return f"rejected by {vote.person} alone, of the veto group {group}"
@@ -120,7 +120,7 @@ def rejected(policy: Policy, votes: Iterable[Vote], directory: Directory, barred
     if not against:
         return None
     said = f"rejected by {_listed(against)}"
-    if len(against) >= policy.reject:
+    if len(against) > policy.reject:
         return said
     gone = {vote.person for vote in given if vote.verdict == "reject" and vote.on_behalf_of is None}
     left = [Vote(person=each) for each in ballot.candidates() if each not in gone]

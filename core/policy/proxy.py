@@ -41,6 +41,8 @@ def silent(ballot: Ballot, proxy: Proxy, votes: Sequence[Vote]) -> str | None:
         return f"{delegate} asked for it, or owns who asked"
     if not ballot.is_person(delegate):
         return f"{delegate} is no person of the configuration"
+    if not ballot.may_know(delegate):
+        return f"the action is hidden from {delegate}"
     if not ballot.may_speak(delegate):
         return f"policy {policy.name} takes only delegates who could decide themselves"
     if not ballot.eligible(delegator):

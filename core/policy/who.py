@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.people.directory import Directory
@@ -44,18 +44,25 @@ def who(
     proxies: Sequence[Proxy] = (),
 ) -> Who:
     """What is missing after `votes`, who could give it, who cannot and why."""
-    given = list(votes)
-    ballot = Ballot(policy, directory, barred)
+    return who_on(Ballot(policy, directory, barred), votes, proxies)
+
+
+def who_on(ballot: Ballot, votes: Iterable[Vote], proxies: Sequence[Proxy] = ()) -> Who:
+    """The same on a ballot that is at hand."""
+    given, policy = list(votes), ballot.policy
     now = count_on(ballot, given)
     said = {vote.person: vote.verdict for vote in given if vote.on_behalf_of is None}
+    spoken = _spoken(ballot, given)
     could: list[str] = []
     cannot: list[Excluded] = []
     for person in ballot.candidates():
         why = why_not(ballot, person) or _has_said(said.get(person))
-        if why is None and not now.satisfied and _helps(ballot, now, given, person):
+        if why is None and not now.satisfied and _helps(ballot, now, given, spoken, person):
             could.append(person)
         elif why is not None or not now.satisfied:
-            cannot.append(Excluded(person=person, why=why or "could fill only seats that are taken"))
+            spoke = spoken.get(person)
+            taken = f"{spoke} has spoken for them" if spoke else "could fill only seats that are taken"
+            cannot.append(Excluded(person=person, why=why or taken))
     through = []
     for proxy in proxies if not now.satisfied else ():
         why = silent(ballot, proxy, given)
@@ -82,22 +89,29 @@ def could_help(ballot: Ballot, votes: Sequence[Vote], most: int) -> list[str]:
     if now.satisfied:
         return []
     said = {vote.person for vote in votes if vote.on_behalf_of is None}
+    spoken = _spoken(ballot, votes)
     found: list[str] = []
     for person in ballot.candidates():
         if len(found) == most:
             break
-        if person not in said and _helps(ballot, now, votes, person):
+        if person not in said and _helps(ballot, now, votes, spoken, person):
             found.append(person)
     return found
+
+
+def _spoken(ballot: Ballot, votes: Sequence[Vote]) -> dict[str, str]:
+    """Whom somebody has spoken for, and who did."""
+    return {vote.on_behalf_of: vote.person for vote in ballot.counting(votes) if vote.on_behalf_of is not None}
 
 
 def _has_said(verdict: str | None) -> str | None:
     return None if verdict is None else "has approved" if verdict == "approve" else "has rejected it"
 
 
-def _helps(ballot: Ballot, now: Tally, votes: Sequence[Vote], person: str) -> bool:
+def _helps(ballot: Ballot, now: Tally, votes: Sequence[Vote], spoken: Mapping[str, str], person: str) -> bool:
     """Whether the approval of `person`, who has not decided, fills a seat or adds a distinct person who is wanted."""
-    if person in now.acted:  # they spoke for somebody, and with their own voice might sit elsewhere
+    # Who spoke for somebody might sit elsewhere with their own voice; whom somebody spoke for would only replace it.
+    if person in now.acted or person in spoken:
         return _adds(ballot, now, votes, Vote(person=person))
     return bool(now.people_missing and ballot.eligible(person)) or not now.open_kinds.isdisjoint(ballot.kinds(person))
 
@@ -131,7 +145,7 @@ def _sentences(
     if now.satisfied:
         yield "Nothing is missing."
     else:
-        wanted = [lack(each) for each in now.missing]
+        wanted = _wanted(policy, now)
         if now.people_missing:
             wanted.append(f"{now.people_missing} more {'person' if now.people_missing == 1 else 'people'}")
         yield f"Missing: {', '.join(wanted) or 'a rule that says who decides'}."
@@ -143,6 +157,15 @@ def _sentences(
         yield f"Rejected by {', '.join(now.against)}: {len(now.against)} of the {policy.reject} that end it."
     for group, people in veto:
         yield f"May reject alone, of {group}: {', '.join(people) or 'nobody'}."
+
+
+def _wanted(policy: Policy, now: Tally) -> list[str]:
+    """The seats that are empty; for a single kind also the others from which somebody could move over to it."""
+    if len(now.missing) != 1 or len(now.open_kinds) == 1:
+        return [lack(each) for each in now.missing]
+    open_kinds = [policy.require[kind] for kind in sorted(now.open_kinds)]
+    names = dict.fromkeys(each.group or str(each.person) for each in open_kinds)
+    return [f"{now.missing[0].lacking} of {' or '.join(names)}"]
 
 
 def _excluded(each: Excluded) -> str:

@@ -20,6 +20,7 @@ from hub.http import (
     commands,
     delegations,
     events,
+    freezes,
     health,
     keys,
     leases,
@@ -37,6 +38,7 @@ from hub.http.problems import of_http
 ROUTERS: tuple[APIRouter, ...] = (
     approvals.router,
     delegations.router,
+    freezes.router,
     leases.router,
     runs.router,
     events.router,

@@ -286,6 +286,13 @@ async def apply(ask: Asked, id: str, body: Word | None = None) -> Response:
     return approval_of(await ask.act("apply", {"ids": [id], "reason": _reason(body)}))
 
 
+@router.post("/{id}/override")
+@needs(verb("override"))
+async def override(ask: Asked, id: str, body: Word | None = None) -> Response:
+    """Let it go on although what it needs is frozen."""
+    return approval_of(await ask.act("override", {"id": id, "reason": _reason(body) or ""}))
+
+
 @router.post("/{id}/rollback")
 @needs(verb("rollback"))
 async def rollback(ask: Asked, id: str, body: Word | None = None) -> Response:

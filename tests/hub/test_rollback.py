@@ -100,7 +100,7 @@ async def test_a_rollback_takes_the_policys_seats_again_and_gets_what_was_stashe
         assert (tmp_path / "now.txt").read_text().strip() == "v1"
         seen = await bench.state(name)
         assert seen["rollback_run"]["token"] > seen["run"]["token"]
-        assert f"back to v1, fence {seen['rollback_run']['token']}" in seen["rollback_run"]["output_tail"]
+        assert f"back to v1 , fence {seen['rollback_run']['token']}" in seen["rollback_run"]["output_tail"]
         assert await bench.hub.db.read(live) == []
         names = await bench.events("rollback:")
         assert names == ["rollback:requested", "rollback:requested", "rollback:started", "rollback:finished"]

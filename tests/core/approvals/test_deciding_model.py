@@ -123,6 +123,26 @@ class Model:
         ]
         return any(len(set(way)) == len(way) for way in product(*ways))
 
+    def progress(self, now: float, said: list[Said]) -> int:
+        """How many seats are filled, and how many of the distinct people who are wanted there are."""
+        yes = [each for each in self.voices(now, said).values() if each.verdict == "approve"]
+        actors = sorted({each.actor for each in yes})
+        chairs = [seat for seat in self.policy.require for _ in range(seat.count)]
+        ways: list[list[str | None]] = [
+            [
+                None,
+                *(
+                    actor
+                    for actor in actors
+                    if any(each.actor == actor and self.fits(chair, each.voice) for each in yes)
+                ),
+            ]
+            for chair in chairs
+        ]
+        seatings = ([who for who in way if who is not None] for way in product(*ways))
+        filled = max(len(way) for way in seatings if len(set(way)) == len(way))
+        return filled + min(len(actors), self.policy.distinct_people or 0)
+
     def ends(self, now: float) -> bool:
         """Whether what was said against it is enough to end it."""
         for each in self.said:
@@ -316,6 +336,11 @@ class Deciding(RuleBasedStateMachine):
             assert self.model.entitled(each["id"])
         for each in answer["delegations"]:
             assert self.model.entitled(each["on_behalf_of"]["id"]) and self.model.may_speak(each["by"]["id"])
+        for each in answer["could"]:  # each of them fills a seat, or is one more of the people who are wanted
+            own = Said(each["id"], each["id"], "approve", None)
+            assert self.model.progress(self.now, [*self.model.said, own]) > self.model.progress(
+                self.now, self.model.said
+            )
         if not enough:
             named = {each["id"] for each in answer["could"]}
             for who in NAMES:

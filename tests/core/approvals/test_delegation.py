@@ -1,11 +1,12 @@
 """Who speaks for whom: what a delegate may say, when it counts, and that it never counts twice."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from court import Court, agent, code, person, sre
+from court import ACTION, Court, agent, code, person, sre
 
 from core.approvals.delegation import LONGEST_SECONDS, MOST, expire_delegations
 from core.audit.state_match import match_state
@@ -264,6 +265,15 @@ class TestPolicies:
         with code("assurance_too_low"):
             court.decide(number, "bo", assurance=Assurance.CHAT)
         assert court.decide(number, "bo", assurance=Assurance.SIGNED_IN).state == "APPROVED"
+
+    def test_nobody_speaks_on_an_action_that_is_hidden_from_them(self, open_court: Any) -> None:
+        court = open_court()
+        court.world = replace(court.world, actions={"work": replace(ACTION, visible_to=frozenset({"sre"}))})
+        court.delegate("ana", "bo")
+        number = court.review("cai")
+        with code("not_eligible"):
+            court.decide(number, "bo")
+        assert court.ask_who(number)["cannot"][-1]["why"] == "the action is hidden from bo"
 
 
 class TestFollow:

@@ -1,0 +1,131 @@
+"""Verbs of freezes: freeze, unfreeze, freezes, override."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from commands.requesting import checked_reason, own
+from commands.stopping import NoArgs
+from commands.verb import Args, Call, Outcome, Permission, Verb
+from core.approvals import freeze
+from core.approvals.approval import find
+from core.approvals.freeze import Freeze
+from core.approvals.request import hand_in
+from core.approvals.rule import rule_in_force
+from core.approvals.states import State
+from core.moments import parse_moment, show_moment, zone_of
+from core.store.tx import Tx
+
+
+class FreezeArgs(Args):
+    """What, until when, and why."""
+
+    resources: Annotated[list[str], Field(min_length=1, max_length=50)]
+    until: str = Field(max_length=64)
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class UnfreezeArgs(Args):
+    """Which freeze."""
+
+    id: str
+
+
+class OverrideArgs(Args):
+    """Which request the freezes shall not stop, and why."""
+
+    id: str
+    reason: str = Field(min_length=1, max_length=4096)
+
+
+def _freeze(tx: Tx, call: Call, args: FreezeArgs, prepared: None) -> Outcome:
+    zone = zone_of(call.principal, call.world.timezone)
+    made = freeze.create(
+        tx,
+        by=call.principal,
+        resources=args.resources,
+        reason=checked_reason(args.reason) or "",
+        until=parse_moment(args.until, now_us=tx.now_us, zone=zone),
+        channel=call.channel,
+    )
+    text = f"{made.name}: {_said(call, made)}"
+    return Outcome(text=text, data={"freeze": made.as_json()}, record=False)
+
+
+def _unfreeze(tx: Tx, call: Call, args: UnfreezeArgs, prepared: None) -> Outcome:
+    ended = freeze.end(tx, args.id, by=call.principal, channel=call.channel)
+    return Outcome(text=f"{ended.name} has ended", data={"freeze": ended.as_json()}, record=False)
+
+
+def _freezes(tx: Tx, call: Call, args: NoArgs, prepared: None) -> Outcome:
+    now = freeze.freezes(tx, call.world)
+    lines = [f"{each.name}: {_said(call, each)}" for each in now]
+    text = "\n".join(lines) or "Nothing is frozen."
+    coming = [window.name for window in call.world.freezes if window.name not in {each.name for each in now}]
+    if coming:
+        text += f"\nNot in force now, from hub.yaml: {', '.join(coming)}."
+    return Outcome(text=text, data={"items": [each.as_json() for each in now], "planned": coming})
+
+
+def _override(tx: Tx, call: Call, args: OverrideArgs, prepared: None) -> Outcome:
+    approval = own(tx, call, args.id)
+    waits = approval.state is State.DRAFT and approval.submitted_at is None and bool(approval.closed_why)
+    reason = checked_reason(args.reason) or ""
+    found = freeze.override(tx, call.world, approval, by=call.principal, reason=reason, channel=call.channel)
+    text = f"{approval.name}: {', '.join(each.name for each in found)} no longer stops this revision"
+    if waits:
+        approval = find(tx, approval.id)
+        rule = rule_in_force(call.world, approval)
+        hand_in(tx, approval, by=call.principal.id, channel=call.channel, review_seconds=rule.review_seconds)
+        text += "; it is being checked"
+    return Outcome(text=text, approval=approval.id, record=False)
+
+
+def _said(call: Call, each: Freeze) -> str:
+    until = show_moment(each.until, zone_of(call.principal, call.world.timezone))
+    return f"{', '.join(each.resources)} until {until}, by {each.by or 'hub.yaml'} ({each.reason})"
+
+
+VERBS = (
+    Verb(
+        name="freeze",
+        args=FreezeArgs,
+        run=_freeze,
+        permission=Permission.FREEZE,
+        rest="resources",
+        clauses={"until": "until", "for": "until"},
+        because="reason",
+        usage="freeze <kind:name…> until <when> because <reason>",
+        summary="Let nothing that needs these be approved or started for a while; * stands for anything.",
+    ),
+    Verb(
+        name="unfreeze",
+        args=UnfreezeArgs,
+        run=_unfreeze,
+        permission=Permission.FREEZE,
+        positional=("id",),
+        usage="unfreeze <freeze>",
+        summary="End a freeze.",
+    ),
+    Verb(
+        name="freezes",
+        args=NoArgs,
+        run=_freezes,
+        permission=Permission.READ,
+        usage="freezes",
+        summary="What is frozen, until when and why.",
+    ),
+    Verb(
+        name="override",
+        args=OverrideArgs,
+        run=_override,
+        permission=Permission.OVERRIDE,
+        positional=("id",),
+        because="reason",
+        urgent=True,
+        usage="override <approval> because <reason>",
+        summary="Let one request go on although what it needs is frozen.",
+    ),
+)
