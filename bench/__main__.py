@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from bench import audit, commands, email, leases, policy, wire, writer
+from bench import audit, commands, email, leases, policy, slack, wire, writer
 
 SECONDS = 2.0
 Figures = dict[str, float]
@@ -40,6 +40,9 @@ BENCHES: dict[str, Callable[[], Figures]] = {
     "lease handoffs, 32 waiters": lambda: _run(leases.handoffs(32, SECONDS)),
     "mail in process, arrival to effect": lambda: _run(email.memory(SECONDS)),
     "mail in process, 2,000 waiting": lambda: _run(email.full(2_000)),
+    "slack click to ack, 50/s, idle": lambda: _run(slack.clicks(SECONDS * 2, 0)),
+    "slack click to ack, 50/s, 64 callers": lambda: _run(slack.clicks(SECONDS * 2, 64)),
+    "slack decision to the last of 5 copies": lambda: _run(slack.copies(SECONDS)),
     "sealing entries": audit.sealing,
     "hashing stored entries": audit.hashing,
     "policy, 50 seats against 500 people": policy.matching,

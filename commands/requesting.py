@@ -229,8 +229,7 @@ async def _prepare_retry(desk: Desk, call: Call, args: IdsArgs) -> tuple[Proposa
     if len(args.ids) != 1:
         raise Invalid("usage", "retry one approval at a time")
     old: Approval = await desk.read(lambda reader: own(reader, call, args.ids[0]))
-    if old.state not in (State.FAILED, State.EXPIRED, State.REJECTED, State.WITHDRAWN):
-        raise Conflict("wrong_state", f"{old.name} is {old.state}; only what failed or never ran is retried")
+    _demand_retryable(call, old)
     proposal = propose(
         call.world,
         action=old.action,
@@ -244,8 +243,24 @@ async def _prepare_retry(desk: Desk, call: Call, args: IdsArgs) -> tuple[Proposa
     return proposal, old
 
 
+def _demand_retryable(call: Call, old: Approval) -> None:
+    """Raises Conflict (`wrong_state`, `rolling_back`), Invalid `secret_needed`."""
+    if old.state not in (State.FAILED, State.EXPIRED, State.REJECTED, State.WITHDRAWN):
+        raise Conflict("wrong_state", f"{old.name} is {old.state}; only what failed or never ran is retried")
+    if old.rollback_asked_at is not None:
+        raise Conflict("rolling_back", f"the rollback of {old.name} was decided; wait for its end")
+    action = call.world.actions.get(old.action)
+    hidden = [each.name for each in action.params if each.secret] if action else []
+    if hidden:
+        raise Invalid(
+            "secret_needed", f"the secret {hidden[0]} cannot be read back, so ask anew: run {old.action} …, with it"
+        )
+
+
 def _retry(tx: Tx, call: Call, args: IdsArgs, prepared: tuple[Proposal, Approval]) -> Outcome:
-    proposal, old = prepared
+    proposal, seen = prepared
+    old = own(tx, call, seen.name)
+    _demand_retryable(call, old)
     last = f"attempt {old.attempt} ({old.name}) ended {old.state}" + (f": {old.closed_why}" if old.closed_why else "")
     number = asking.request(
         tx,

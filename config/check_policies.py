@@ -41,8 +41,6 @@ def check_policies(hub: Hub, source: Source, actions: Mapping[str, Action]) -> I
                 False,
                 source.problem(path, f"{policy.name} has no when, so none after it is ever in force", "put it last"),
             )
-        if policy.escalate:
-            yield True, source.problem((*path, "escalate"), "is kept, and does nothing in this version")
         yield from _rejecting(hub, source, at)
         if policy.when is not None:
             yield from _condition(hub, source, (*path, "when"), policy.when, actions)

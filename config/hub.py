@@ -127,6 +127,13 @@ def _adapters(world: World, hub: Hub, found: dict[str, EntryPoint]) -> dict[str,
     channels = {channel.name: channel for channel in BUILT_IN} | dict(world.channels)
     adapters: dict[str, Adapter] = {}
     for name, channel in channels.items():
-        factory: AdapterFactory = found[channel.adapter].load()
+        try:
+            factory: AdapterFactory = found[channel.adapter].load()
+        except ModuleNotFoundError as error:
+            raise Invalid(
+                "missing_package",
+                f"channels.{name} needs the package {error.name}, which is not installed; "
+                f"for our own adapters: pip install 'interlock-hub[{channel.adapter}]'",
+            ) from error
         adapters[name] = factory(channel, hub)
     return adapters

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.approvals.approval import Approval
+from core.approvals.nudge import asked_as_well
 from core.approvals.rule import ballot_of
 from core.approvals.states import State
 from core.people.directory import Principal
@@ -56,7 +57,8 @@ def targets(
             if None in lost:  # a place for several takes nothing: whoever is not asked by name elsewhere is asked so
                 lost |= {each.id for each in people} - {each.recipient for each in asked}
             left = [each for each in people if each.id in lost] if policy.ask else people
-            found += [*asked, *_preferred(left, adapters, works, dead)]
+            more = [one for each in asked_as_well(world, approval, policy) if (one := world.people.find(each))]
+            found += [*asked, *_preferred(left, adapters, works, dead), *_preferred(more, adapters, works, dead)]
     found = [each for each in found if (each.channel, each.address) not in dead]
     places = {(each.channel, each.address): each for each in reversed(found)}
     return [each for each in found if places.pop((each.channel, each.address), None) is not None]

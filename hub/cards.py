@@ -19,6 +19,9 @@ from hub.wording import command_line, moment, name_of, setting, speaker, summary
 MOST_PREVIEW = 65_536
 """Characters of a preview on a card; the page has all of it."""
 
+MOST_VALUE = 400
+"""Characters of one value in the list of changes; JSON has all of it."""
+
 _BUTTONS: Mapping[str, tuple[str, Literal["primary", "danger", "plain"]]] = {
     "approve": ("Approve", "primary"),
     "apply": ("Start now", "primary"),
@@ -108,8 +111,11 @@ def _risk(approval: Mapping[str, Any]) -> Literal["low", "medium", "high"]:
 
 def _fields(approval: Mapping[str, Any]) -> Iterator[Field]:
     yield from _bound(approval)
+    yield from _earlier(approval)
     yield Field(label="Needs", value=_needed(approval))
     yield from _who(approval)
+    if approval.get("escalated"):
+        yield Field(label="Asked as well", value=show(", ".join(approval["escalated"])))
     yield from _frozen(approval)
     yield from _decided(approval)
     yield from _checks(approval)
@@ -130,9 +136,33 @@ def _bound(approval: Mapping[str, Any]) -> Iterator[Field]:
     if approval.get("resources"):
         yield Field(label="Locks", value=show(", ".join(approval["resources"])), code=True)
     yield Field(label="Policy", value=show(str(approval["policy"])))
+
+
+def _earlier(approval: Mapping[str, Any]) -> Iterator[Field]:
+    """What is different from the revision that people saw before, and how the last attempt ended."""
+    changes = approval.get("changes") or ()
+    if changes:
+        lines = (f"{show(str(each['field']))}: {_value(each['before'])} → {_value(each['after'])}" for each in changes)
+        why = f" ({show(approval['changed_why'])})" if approval.get("changed_why") else ""
+        yield Field(label=f"Changed since revision {approval['changed_since']}{why}", value="\n".join(lines), code=True)
+    if approval.get("preview_diff"):
+        yield Field(label="The preview changed", value=approval["preview_diff"], code=True)
     if int(approval.get("attempt") or 1) > 1:
-        again = f"attempt {approval['attempt']}, after {approval.get('retry_of') or 'one that failed'}"
+        last = approval.get("last_failure") or {}
+        ended = f", which ended {last['state']}" if last.get("state") else ""
+        why = f": {last['why']}" if last.get("why") else ""
+        again = f"attempt {approval['attempt']}, after {approval.get('retry_of') or 'one that failed'}{ended}{why}"
         yield Field(label="Retry", value=show(again))
+        if last.get("output_tail"):
+            yield Field(label="The last attempt said", value=show(last["output_tail"], multiline=True), code=True)
+
+
+def _value(value: Any) -> str:
+    """A value before or after, never so long that it hides the next."""
+    text = "nothing" if value is None else setting(value)
+    if len(text) <= MOST_VALUE:
+        return text
+    return f"{text[:MOST_VALUE]}⟨{len(text) - MOST_VALUE:,} more characters⟩"
 
 
 def _frozen(approval: Mapping[str, Any]) -> Iterator[Field]:

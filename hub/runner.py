@@ -14,26 +14,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 
-from core.apply.action import Action, CommandSpec, HttpSpec
+from core.apply.action import Action, HttpSpec
 from core.apply.deadline import Deadline
 from core.apply.environment import RunMarks
-from core.apply.fingerprint import fingerprint
 from core.apply.identity import Identity
 from core.apply.sealing import Sealer
 from core.approvals import secret
 from core.approvals.approval import Approval, find, from_row
-from core.approvals.digest import comparable, differences
+from core.approvals.digest import differences
 from core.approvals.digest import digest as digest_of
 from core.approvals.finish import finish
 from core.approvals.flags import halted
 from core.approvals.freeze import freezes
-from core.approvals.proposal import rendered
 from core.approvals.review import reopen
 from core.approvals.rollback import asked, call_off, start_rollback
 from core.approvals.rule import rule_of
@@ -52,13 +51,12 @@ from core.store.rows import Reader
 from core.store.statement import Statement
 from core.store.tx import Tx
 from core.world import World
+from hub.attempts import attempts
 from hub.carrying import Act, Carrier, Result
 from hub.holding import Holding
-from hub.reviewing import bind, preview_of
+from hub.preparing import bound_now, moved, stashed
 
 _POLL_SECONDS = 2.0
-MOST_STASH_BYTES = 65_536
-"""What a stash may say: it travels in the environment of the rollback."""
 
 _T = schema.approval
 _READY = Statement(select(_T).where(_T.c.state == "APPROVED").order_by(_T.c.id))
@@ -81,7 +79,8 @@ class Live:
     run: int
     approval: int
     stop: asyncio.Event
-    output: list[str]
+    output: deque[str]
+    """The last of what it said so far, for whoever looks while it runs."""
 
 
 class Runner:
@@ -177,11 +176,11 @@ class Runner:
         """Steps 2 and 3 of an apply; None when the world moved and the request went back to review."""
         action, policy = self._in_force(approval)
         sealed = await self._db.read(secret.sealed_of, approval.id)
-        now = await self._bound_now(approval, action, policy, sealed)
+        now = await bound_now(self._carrier(), approval, action, policy, sealed)
         if digest_of(now) != approval.digest:
             await self._db.write(_reopen, approval, now, policy, locks=LEASE_LOCKS)
             return None
-        stash = await self._stash(approval, action)
+        stash = await stashed(self._carrier(), approval, action)
         number = await self._db.write(
             _start,
             self._world(),
@@ -199,7 +198,7 @@ class Runner:
     async def _rollback(self, approval: Approval, lease: Lease | None, holder: str) -> Run | None:
         """Steps 2 and 3 of a rollback; None when what would run is no longer what was approved."""
         action, _ = self._in_force(approval)
-        why = await self._moved(approval, action)
+        why = await moved(self._carrier(), approval, action)
         if why is not None:
             await self._db.write(_call_off, approval.id, approval.version, why, locks=LEASE_LOCKS)
             return None
@@ -222,62 +221,10 @@ class Runner:
             raise Conflict("policy_changed", f"the action or policy of {approval.name} is no longer configured")
         return action, policy
 
-    async def _moved(self, approval: Approval, action: Action) -> str | None:
-        """Why the rollback is not the approved one any more; None while it is."""
-        bound = approval.bound or {}
-        if action.rollback is None or action.canonical != bound.get("definition"):
-            return "the action is defined otherwise now"
-        operation = rendered(action.rollback, approval.params)
-        names = [operation.argv[0]] if isinstance(operation, CommandSpec) else []
-        prints = await fingerprint(self._carrier().root, action.files, executables=names)
-        changed = sorted(name for name, value in prints.items() if bound.get("files", {}).get(name) != value)
-        return f"changed since it was approved: {', '.join(changed)}" if changed else None
-
-    async def _stash(self, approval: Approval, action: Action) -> bytes | None:
-        """What the action says that a rollback must know. Raises Conflict `stash_failed`: then nothing starts."""
-        if action.stash is None:
-            return None
-        result = await self._carrier().look(action.stash, approval.params)
-        if result.outcome != "completed":
-            raise Conflict("stash_failed", f"the stash of {approval.name} ended with {result.why}, so nothing started")
-        said = result.output.encode()
-        if len(said) > MOST_STASH_BYTES or "\0" in result.output:
-            raise Conflict(
-                "stash_failed", f"the stash of {approval.name} is no text of at most {MOST_STASH_BYTES} bytes"
-            )
-        return said
-
-    async def _bound_now(
-        self, approval: Approval, action: Action, policy: Policy, sealed: Mapping[str, bytes]
-    ) -> dict[str, Any]:
-        """The bound value as of now; a preview that is equal where it must be counts as the one that was shown."""
-        carrier = self._carrier()
-        try:
-            preview = await preview_of(carrier, action, approval.params)
-        except Refusal as refusal:
-            preview = {"exit": None, "output": refusal.message}
-        if (
-            action.preview is not None
-            and approval.preview is not None
-            and preview is not None
-            and comparable(preview, action.preview.compare) == comparable(approval.preview, action.preview.compare)
-        ):
-            preview = dict(approval.preview)
-        return await bind(
-            carrier,
-            approval,
-            action,
-            policy,
-            sealed,
-            preview,
-            revision=approval.revision,
-            rollback_preview=approval.rollback_preview,
-        )
-
     async def _execute(self, approval: Approval, run: Run, deadline: Deadline) -> None:
         """Step 4: the operation runs, and its end is recorded whatever happens."""
         action = self._world().actions[approval.action]
-        live = Live(run=run.id, approval=approval.id, stop=asyncio.Event(), output=[])
+        live = Live(run=run.id, approval=approval.id, stop=asyncio.Event(), output=deque(maxlen=64))
         self.live[run.id] = live
         try:
             result = await self._act(approval, action, run, live, deadline)
@@ -317,7 +264,13 @@ class Runner:
             on_started=on_started,
             on_output=live.output.append,
         )
-        return await self._carrier().act(operation, approval.params, act)
+
+        async def once() -> Result:
+            return await self._carrier().act(operation, approval.params, act)
+
+        if run.kind == "rollback" or not action.retry_safe:
+            return await once()
+        return await attempts(once, stop=live.stop, deadline=deadline, say=live.output.append)
 
     async def _finish(self, run: Run, action: Action, result: Result) -> None:
         await asyncio.shield(

@@ -14,6 +14,8 @@ from core.approvals.delegation import expire_delegations, next_over
 from core.approvals.expire import expire
 from core.approvals.expire import next_deadline as next_expiry
 from core.approvals.freeze import any_over, end_those_over
+from core.approvals.nudge import next_deadline as next_nudge
+from core.approvals.nudge import nudge
 from core.clock import SECOND
 from core.leases.terms import LEASE_LOCKS
 from core.leases.ticking import forget as forget_leases
@@ -79,6 +81,9 @@ class Timers:
         over = await self._db.read(next_over)
         if over is not None and over <= now:
             await self._db.write(expire_delegations)
+        due = await self._db.read(next_nudge)
+        if due is not None and due <= now:
+            await self._db.write(nudge, self._world(), urgent=True)
         if await self._db.read(any_over):
             await self._db.write(end_those_over, urgent=True)
         loop = asyncio.get_running_loop()
@@ -88,7 +93,7 @@ class Timers:
 
     async def _pause(self) -> float:
         now = self._db.now_us()
-        times = [each for each in (await self._db.read(next_lapse), await self._db.read(next_expiry)) if each]
+        times = [each for read in (next_lapse, next_expiry, next_nudge) if (each := await self._db.read(read))]
         return min([_TICK_SECONDS, *(max(0.001, (each - now) / SECOND + 0.001) for each in times)])
 
 

@@ -67,7 +67,7 @@ def summary_of(approval: Mapping[str, Any], *, over: bool = False) -> str:
     match State(approval["state"]):
         case State.DRAFT:
             why = approval.get("why")
-            return f"Sent back: {show(str(why))}." if why else "A draft; nobody has been asked yet."
+            return _sent_back(approval) if why else "A draft; nobody has been asked yet."
         case State.SUBMITTED:
             return "Being checked; nobody has been asked yet."
         case State.REVIEWING:
@@ -98,6 +98,15 @@ def summary_of(approval: Mapping[str, Any], *, over: bool = False) -> str:
             return "Rolled back."
         case State.ROLLBACK_FAILED:
             return "The rollback failed; somebody has to look."
+
+
+def _sent_back(approval: Mapping[str, Any]) -> str:
+    """Why it is a draft again, and what its requester can do."""
+    name = show(str(approval["id"]))
+    said = [each for each in approval.get("decisions") or () if each["verdict"] == "request-changes"]
+    comment = f" ({show(said[-1]['comment'])})" if said and said[-1].get("comment") else ""
+    why = show(str(approval["why"]))
+    return f"Sent back: {why}{comment}. Change it with `edit {name} key=value`, then `submit {name}`."
 
 
 def _reviewing(approval: Mapping[str, Any], over: bool) -> str:

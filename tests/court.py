@@ -54,16 +54,24 @@ def sre(count: int = 1, **more: Any) -> Policy:
     return Policy(name="default", require=(Requirement(group="sre", count=count),), canonical="p", **more)
 
 
+def _opened(folder: Path, clock: ManualClock) -> Database:
+    path = folder / "hub.db"
+    if not path.exists():
+        migrate(path)
+    db = Database(SqliteEngine(path, clock))
+    db.open()
+    return db
+
+
 class Court:
     """The engine as the pipeline calls it, one transaction a call."""
 
-    def __init__(self, folder: Path, people: Iterable[Principal], policy: Policy, **world: Any) -> None:
-        path = folder / "hub.db"
-        if not path.exists():
-            migrate(path)
+    def __init__(
+        self, folder: Path | None, people: Iterable[Principal], policy: Policy, db: Database | None = None, **world: Any
+    ) -> None:
+        """On a SQLite store below `folder`, or on `db`, which is open and keeps its own clock."""
         self.clock = ManualClock()
-        self.db = Database(SqliteEngine(path, self.clock))
-        self.db.open()
+        self.db = db or _opened(folder or Path(), self.clock)
         self.world = World(
             version=self.db.write_now(publish, "d"),
             digest="d",
@@ -99,7 +107,7 @@ class Court:
             requester=by,
             channel="test",
             assurance=Assurance.CHAT,
-            now_us=self.clock.wall_us(),
+            now_us=self.write(lambda tx: tx.now_us),
             seal=lambda context, value: b"",
         )
 

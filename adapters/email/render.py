@@ -54,16 +54,17 @@ class Told:
 
 
 def told(post: Post, root: str) -> Told:
-    """What is told by a mail of `post`."""
-    return Told(root=root, state=post.card.state, digest=(post.card.digest or "-")[:16])
+    """What is told by a mail of `post`; a reminder is another thing to tell."""
+    reminders = int(post.approval.get("reminders") or 0) if post.card.state == "REVIEWING" else 0
+    return Told(root=root, state=f"{post.card.state}+{reminders}", digest=(post.card.digest or "-")[:16])
 
 
 def worth_a_mail(before: Told, post: Post) -> bool:
     """Whether the copy's reader should get another mail: a decision, a result, a new revision to decide on."""
     now = told(post, before.root)
-    if now.state == "REVIEWING":
-        return now.digest != before.digest or before.state != "REVIEWING"
-    return now.state in _TOLD and now.state != before.state
+    if post.card.state == "REVIEWING":
+        return (now.state, now.digest) != (before.state, before.digest)
+    return post.card.state in _TOLD and now.state != before.state
 
 
 def mail(settings: Settings, post: Post, *, root: str | None, now: datetime, zone: str) -> EmailMessage:

@@ -131,14 +131,21 @@ class SlackAdapter:
         self._begin(heard)
 
     def _begin(self, heard: Heard) -> None:
-        """It is being done, once at a time, by a task of ours."""
-        if heard.key in self._works:
+        """It is being done by a task of ours; what arrives again meanwhile is answered again after that."""
+        before = self._works.get(heard.key)
+        if before is not None and heard.answer_url is None:
             return
-        task = asyncio.create_task(self._do(heard))
+        task = asyncio.create_task(self._do(heard, before))
         self._works[heard.key] = task
-        task.add_done_callback(lambda done: self._works.pop(heard.key, None))
+        task.add_done_callback(lambda done: self._ended(heard.key, done))
 
-    async def _do(self, heard: Heard) -> None:
+    def _ended(self, key: str, task: asyncio.Task[None]) -> None:
+        if self._works.get(key) is task:
+            del self._works[key]
+
+    async def _do(self, heard: Heard, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
         outcome = "done"
         try:
             await self._desk.do(heard)

@@ -135,10 +135,16 @@ def home_view(cards: Iterable[Card], asked: str, leases: str, command: str) -> J
         blocks.append(_section(plain("Nothing waits for you.")))
     for heading, text in (("You asked for", asked), ("You hold", leases)):
         blocks.append({"type": "header", "text": plain(heading, HEADER)})
-        blocks.append(_section(plain(cut(text or "Nothing.", 2_000))))
+        blocks.append(_small(text or "Nothing."))
     quick = [_button(word, f"{SAY}.{word}", word) for word in ("queue", "status", "help")]
     blocks.append({"type": "actions", "block_id": "interlock.quick", "elements": quick})
     return {"type": "home", "blocks": blocks}
+
+
+def _small(text: str) -> Json:
+    """`text` in a few thousand characters of JSON, also where each of its characters takes six."""
+    block = _section(plain(cut(text, 2_000)))
+    return block if _size([block]) <= 4_000 else _section(plain(cut(text, 500)))
 
 
 def _line(card: Card) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.approvals import secret
 from core.approvals.approval import Approval, change
+from core.approvals.nudge import NO_CLOCKS
 from core.approvals.states import State
 from core.leases.ending import end_for_approval
 from core.store.tx import Tx
@@ -26,7 +27,7 @@ def close(
     comment: str | None = None,
 ) -> None:
     """The approval has ended as `to`: its secrets are gone, and what it waited for or held is free."""
-    change(tx, approval, to=to, closed_at=tx.now_us, closed_why=why)
+    change(tx, approval, to=to, closed_at=tx.now_us, closed_why=why, **NO_CLOCKS)
     secret.drop(tx, approval.id)
     tx.record(
         _EVENTS[to],

@@ -11,6 +11,7 @@ from core.approvals.closing import close
 from core.approvals.decision import Decision, Verdict, add, decisions, votes, withdraw_own
 from core.approvals.delegation import proxies
 from core.approvals.freeze import demand_thawed
+from core.approvals.nudge import NO_CLOCKS
 from core.approvals.rule import ballot_for, rule_in_force
 from core.approvals.states import State
 from core.clock import SECOND
@@ -21,7 +22,8 @@ from core.people.assurance import Assurance
 from core.people.directory import Kind, Principal
 from core.policy.ballot import Ballot, Vote
 from core.policy.counting import count_on, rejected
-from core.policy.policy import Policy
+from core.policy.hours import after
+from core.policy.policy import Hours, Policy
 from core.policy.proxy import Voice, silent, voices
 from core.store.tx import Tx
 from core.world import World
@@ -155,7 +157,7 @@ def _move(tx: Tx, ballot: Ballot, approval: Approval, decision: Decision, counte
     if not count_on(ballot, counted).satisfied:
         change(tx, approval, before="review_expires_at")
         return approval.state
-    approve(tx, approval, actor=decision.by, channel=decision.channel, before=True)
+    approve(tx, approval, actor=decision.by, channel=decision.channel, before=True, hours=ballot.policy.hours)
     return State.APPROVED
 
 
@@ -187,7 +189,9 @@ def _against(tx: Tx, ballot: Ballot, approval: Approval, decision: Decision, cou
         apply_expires_at=None,
         hold_until=None,
         apply_asked_at=None,
-        review_expires_at=max(approval.review_expires_at or 0, tx.now_us + int(ballot.policy.review_seconds * SECOND)),
+        review_expires_at=max(
+            approval.review_expires_at or 0, after(tx.now_us, ballot.policy.review_seconds, ballot.policy.hours)
+        ),
     )
     end_for_approval(tx, approval.id)
     tx.record(
@@ -207,7 +211,15 @@ def _against(tx: Tx, ballot: Ballot, approval: Approval, decision: Decision, cou
 
 def _send_back(tx: Tx, approval: Approval, decision: Decision) -> State:
     """The request is a draft again, for its requester to change."""
-    change(tx, approval, to=State.DRAFT, before="review_expires_at", digest=None, review_expires_at=None)
+    change(
+        tx,
+        approval,
+        to=State.DRAFT,
+        before="review_expires_at",
+        digest=None,
+        review_expires_at=None,
+        closed_why=f"{decision.by} asked for changes",
+    )
     tx.record(
         "approval:drafted",
         actor=decision.by,
@@ -219,7 +231,7 @@ def _send_back(tx: Tx, approval: Approval, decision: Decision) -> State:
     return State.DRAFT
 
 
-def approve(tx: Tx, approval: Approval, *, actor: str, channel: str | None, before: bool) -> None:
+def approve(tx: Tx, approval: Approval, *, actor: str, channel: str | None, before: bool, hours: Hours | None) -> None:
     """The request is APPROVED: its apply clock runs, and its hold window is open."""
     hold_until = tx.now_us + approval.hold_us if approval.hold_us else None
     change(
@@ -227,8 +239,9 @@ def approve(tx: Tx, approval: Approval, *, actor: str, channel: str | None, befo
         approval,
         to=State.APPROVED,
         before="review_expires_at" if before else None,
-        apply_expires_at=tx.now_us + approval.hold_us + approval.apply_us,
+        apply_expires_at=after(tx.now_us + approval.hold_us, approval.apply_us / SECOND, hours),
         hold_until=hold_until,
+        **NO_CLOCKS,
     )
     tx.record(
         "approval:approved",

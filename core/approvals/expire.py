@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy import ScalarSelect, and_, bindparam, func, literal_column, or_, select
 
 from core.approvals.approval import from_row
 from core.approvals.closing import close
@@ -26,11 +26,18 @@ _DUE = Statement(
     .order_by(_T.c.id)
     .limit(50)
 )
+
+
+def _first(column: str, state: str) -> ScalarSelect[int]:
+    return select(func.min(_T.c[column])).where(_T.c.state == literal_column(f"'{state}'")).scalar_subquery()
+
+
 _NEXT = Statement(
     select(
-        func.min(_T.c.review_expires_at).filter(_WAITING).label("review"),
-        func.min(_T.c.apply_expires_at).filter(_T.c.state == "APPROVED").label("apply"),
-    ).where(or_(_WAITING, _T.c.state == "APPROVED"))
+        _first("review_expires_at", "REVIEWING").label("review"),
+        _first("review_expires_at", "SUBMITTED").label("submitted"),
+        _first("apply_expires_at", "APPROVED").label("apply"),
+    )
 )
 
 
@@ -46,5 +53,5 @@ def expire(tx: Tx) -> int:
 def next_deadline(reader: Reader) -> int | None:
     """When the next request expires, in microseconds since 1970; None when none can."""
     row = reader.one(_NEXT)
-    times = [row[name] for name in ("review", "apply") if row[name] is not None] if row is not None else []
+    times = [row[name] for name in ("review", "submitted", "apply") if row[name] is not None] if row is not None else []
     return min(times) if times else None

@@ -10,6 +10,7 @@ from core.approvals import secret
 from core.approvals.approval import Approval, change, create
 from core.approvals.closing import close
 from core.approvals.freeze import Freeze, demand_thawed, frozen, words
+from core.approvals.nudge import NO_CLOCKS
 from core.approvals.proposal import Proposal
 from core.approvals.states import OPEN, State, demand
 from core.clock import SECOND
@@ -18,6 +19,7 @@ from core.ids import show
 from core.leases.ending import end_for_approval
 from core.people.assurance import Assurance
 from core.people.directory import HUB, Kind, Principal
+from core.policy.hours import after
 from core.store import schema
 from core.store.encoding import dump
 from core.store.statement import Statement
@@ -87,7 +89,7 @@ def request(
             "apply_us": int(policy.apply_seconds * SECOND),
             "created_at": tx.now_us,
             "submitted_at": None if draft else tx.now_us,
-            "review_expires_at": None if draft else tx.now_us + int(policy.review_seconds * SECOND),
+            "review_expires_at": None if draft else after(tx.now_us, policy.review_seconds, policy.hours),
             "returns": 0,
             "retry_of": retry_of.id if retry_of else None,
             "attempt": retry_of.attempt + 1 if retry_of else 1,
@@ -207,7 +209,7 @@ def revise(
     keep_revision(tx, approval, why)
     state = State.DRAFT if approval.state is State.DRAFT else State.SUBMITTED
     policy = proposal.policy
-    review_expires_at = tx.now_us + int(policy.review_seconds * SECOND) if state is State.SUBMITTED else None
+    review_expires_at = after(tx.now_us, policy.review_seconds, policy.hours) if state is State.SUBMITTED else None
     # The way back to SUBMITTED leads through DRAFT, in one step.
     change(
         tx,
@@ -224,6 +226,7 @@ def revise(
         bound=None,
         digest=None,
         preview=None,
+        rollback_preview=None,
         validation=[],
         config_version=proposal.config_version,
         start=proposal.action.start,
@@ -233,9 +236,12 @@ def revise(
         review_expires_at=review_expires_at,
         apply_expires_at=None,
         hold_until=None,
+        apply_asked_at=None,
+        closed_why=None,
         override_by=None,
         override_why=None,
         override_at=None,
+        **NO_CLOCKS,
     )
     end_for_approval(tx, approval.id)
     if proposal.secrets:

@@ -10,11 +10,12 @@ from core.approvals.approval import Approval, change, find
 from core.approvals.closing import close
 from core.approvals.decide import approve
 from core.approvals.digest import digest as digest_of
+from core.approvals.nudge import clocks
 from core.approvals.request import keep_revision
 from core.approvals.states import State
-from core.clock import SECOND
 from core.errors import Conflict
 from core.people.directory import HUB
+from core.policy.hours import after
 from core.policy.policy import Policy
 from core.store.tx import Tx
 
@@ -71,7 +72,8 @@ def enter_review(tx: Tx, approval: Approval, checked: Checked, policy: Policy) -
         bound=checked.bound,
         digest=digest,
         closed_why=None,
-        review_expires_at=tx.now_us + int(policy.review_seconds * SECOND),
+        review_expires_at=after(tx.now_us, policy.review_seconds, policy.hours),
+        **clocks(policy, tx.now_us),
     )
     tx.record(
         "approval:submitted",
@@ -80,7 +82,7 @@ def enter_review(tx: Tx, approval: Approval, checked: Checked, policy: Policy) -
         details={"state": "REVIEWING", "digest": digest, "revision": approval.revision, "policy": policy.name},
     )
     if policy.allow:
-        approve(tx, find(tx, approval.id), actor=HUB.id, channel=None, before=True)
+        approve(tx, find(tx, approval.id), actor=HUB.id, channel=None, before=True, hours=policy.hours)
         return State.APPROVED
     return State.REVIEWING
 
@@ -126,7 +128,8 @@ def reopen(
         override_by=None,
         override_why=None,
         override_at=None,
-        review_expires_at=tx.now_us + int(policy.review_seconds * SECOND),
+        review_expires_at=after(tx.now_us, policy.review_seconds, policy.hours),
+        **clocks(policy, tx.now_us),
     )
     tx.record(
         "approval:reopened",

@@ -11,9 +11,10 @@ from core.approvals import rollback
 from core.approvals.approval import Approval, find, from_row
 from core.approvals.decision import Decision, decisions, votes
 from core.approvals.delegation import proxies
+from core.approvals.earlier import earlier
 from core.approvals.freeze import frozen
 from core.approvals.proposal import described, rendered, visible
-from core.approvals.rule import ballot_of
+from core.approvals.rule import ballot_of, rule_of
 from core.approvals.run import find_run
 from core.approvals.states import ENDED, OPEN, State
 from core.clock import rfc3339
@@ -108,12 +109,15 @@ def view_of(reader: Reader, world: World, approval: Approval) -> dict[str, Any]:
         "preview": approval.preview,
         "waiting_for": waiting_for(reader, approval.id) if approval.state is State.APPROVED else [],
         "run": _run(reader, approval.run),
+        "reminders": approval.reminders,
+        "escalated": _escalated(world, approval),
         **_freezes(reader, world, approval),
         "rollback": rollback.view(reader, ballot_of(world, approval), approval),
         "rollback_run": _run(reader, approval.rollback_run),
         "start": approval.start,
         "attempt": approval.attempt,
         "retry_of": show("A", approval.retry_of) if approval.retry_of else None,
+        **earlier(reader, approval),
         "created_at": rfc3339(approval.created_at),
         "review_expires_at": _time(approval.review_expires_at if approval.state in OPEN else None),
         "apply_asked_at": _time(approval.apply_asked_at),
@@ -180,6 +184,12 @@ def _decision(world: World, decision: Decision) -> dict[str, Any]:
         "on_behalf_of": principal_json(world, decision.on_behalf_of) if decision.on_behalf_of else None,
         "delegation": show("D", decision.delegation) if decision.delegation else None,
     }
+
+
+def _escalated(world: World, approval: Approval) -> list[str]:
+    """Whom the escalations so far ask as well: groups and people, as the policy names them."""
+    rule = rule_of(world, approval)
+    return [] if rule is None else [step.to for step in rule.escalate[: approval.escalations]]
 
 
 def _freezes(reader: Reader, world: World, approval: Approval) -> dict[str, Any]:

@@ -18,6 +18,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "approval:rejected": "The request was rejected; it is final.",
         "approval:withdrawn": "The request was taken back; it is final.",
         "approval:expired": "A deadline of the request passed, or it could not go on; it is final.",
+        "approval:reminded": "Nobody had decided for a while; whoever was asked is asked again.",
         "approval:escalated": "More people were asked to decide; the seats stay the same.",
         "apply:started": "A run of the approved operation began; its leases and fencing token are in the details.",
         "apply:finished": "The operation was seen to end well.",

@@ -120,7 +120,7 @@ def rejected(ballot: Ballot, votes: Iterable[Vote]) -> str | None:
     if not against:
         return None
     said = f"rejected by {_listed(against)}"
-    if len(against) > policy.reject:
+    if len(against) >= policy.reject:
         return said
     gone = {vote.person for vote in given if vote.verdict == "reject" and vote.on_behalf_of is None}
     left = [Vote(person=each) for each in ballot.candidates() if each not in gone]

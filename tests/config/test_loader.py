@@ -355,7 +355,6 @@ def test_without_policies_or_a_last_one_its_author_is_warned(given: Load) -> Non
         ({"policies/1": None}, "a request that no when covers is refused"),
         ({"people/ana/groups": ["sre"]}, "nobody is in admins"),
         ({"policies/0/require": [{"person": "bo"}]}, "too few others"),
-        ({"policies/0/escalate": [{"after": "5m", "to": "bo"}]}, "does nothing in this version"),
         ({"actions/deploy/apply/command": ["no-such-program-anywhere"]}, "no-such-program-anywhere"),
     ):
         assert any(words in str(warning) for warning in given(changes).warnings), words

@@ -183,7 +183,7 @@ def test_failed_checks_are_shown_with_what_they_said() -> None:
     )
     assert field(picture, "Check failed") == "./ops/check web\nexit 1\nno such version"
     assert field(picture, "Checks") == "1 of 2 passed"
-    assert picture.summary == "Sent back: ./ops/check web: exit 1."
+    assert picture.summary.startswith("Sent back: ./ops/check web: exit 1. Change it with `edit A142")
 
 
 @pytest.mark.parametrize("state", list(State))

@@ -166,3 +166,15 @@ def test_settings_that_cannot_work_are_refused_without_repeating_a_secret(settin
         settings_of(Channel(name="slack", adapter="slack", settings=settings))
     assert words in refused.value.message
     assert "xoxp-1" not in refused.value.message
+
+
+@pytest.mark.anyio
+async def test_what_arrives_again_while_it_is_done_is_answered_after_it_with_the_same(office: Any) -> None:
+    async with office() as o:
+        o.far.failures["users.info"] = [0.3]
+        payload = o.far.command("note twice")
+        for _ in range(3):
+            assert (await o.send(payload)).status_code == 200
+        await until(lambda: len(o.far.answers) == 3)
+        assert len({each["text"] for each in o.far.answers}) == 1
+        assert await o.bench.events("approval:requested") == ["approval:requested"]

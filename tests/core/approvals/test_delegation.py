@@ -12,6 +12,7 @@ from core.approvals.delegation import LONGEST_SECONDS, MOST, expire_delegations
 from core.audit.state_match import match_state
 from core.people.assurance import Assurance
 from core.policy.policy import Policy, Requirement
+from core.store.database import Database
 
 PEOPLE = (
     person("ana", "sre"),
@@ -76,6 +77,15 @@ def test_the_delegators_own_word_replaces_what_was_said_for_them(open_court: Any
     court.decide(number, "bo")
     assert court.decide(number, "ana").state == "REVIEWING"  # one voice, said twice
     assert court.decide(number, "eve").state == "APPROVED"
+
+
+def test_a_delegator_who_rejects_takes_back_what_was_approved_for_them(open_court: Any) -> None:
+    court = open_court(sre(1, reject=2))
+    number = court.review("cai")
+    court.delegate("ana", "bo")
+    assert court.decide(number, "bo").state == "APPROVED"
+    assert court.decide(number, "ana", "reject").state == "REVIEWING"
+    assert court.decide(number, "eve", "reject").state == "REJECTED"
 
 
 def test_a_delegate_of_two_fills_one_seat(open_court: Any) -> None:
@@ -344,3 +354,18 @@ def test_who_says_what_delegates_could_give_and_why_others_cannot(open_court: An
     assert answer["veto"][0]["people"][0]["id"] == "dee"
     for words in ("Missing: 2 of sre.", "bo for ana", "May reject alone, of security: dee.", "Away: eve until"):
         assert words in answer["words"]
+
+
+def test_on_either_database_it_is_given_used_ended_and_counted_again(any_database: Database) -> None:
+    court = Court(None, PEOPLE, sre(2), any_database)
+    number = court.review("cai")
+    lent = court.delegate("ana", "bo", actions=["work"])
+    court.leave("eve")
+    court.decide(number, "bo")
+    assert [each["away_until"] is None for each in court.ask_who(number)["could"]] == [False]
+    assert court.decide(number, "eve").state == "APPROVED"
+    assert court.write(expire_delegations) == 0
+    court.undelegate("bo", lent.id)
+    with code("no_longer_satisfied"):
+        court.start(number)
+    assert court.write(match_state) == ()
