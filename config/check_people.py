@@ -77,10 +77,6 @@ def _groups(hub: Hub, source: Source) -> Iterator[Problem]:
         path: Path = ("policies", place)
         seats += [((*path, "require", at), wanted) for at, wanted in enumerate(policy.require)]
         named += [(("policies", place, "veto", at), group) for at, group in enumerate(policy.veto)]
-        if policy.break_glass is not None:
-            glass = policy.break_glass
-            named += [((*path, "break_glass", "groups", at), group) for at, group in enumerate(glass.groups)]
-            named += [((*path, "break_glass", "reviewers", at), group) for at, group in enumerate(glass.reviewers)]
         for at, step in enumerate(policy.escalate):
             if step.to not in groups and step.to not in hub.people:
                 yield source.problem(

@@ -49,23 +49,6 @@ class Hours(Section):
         return self
 
 
-class BreakGlass(Section):
-    """Who may run it at once, with a reason, and owes a review afterwards."""
-
-    groups: list[Name] = Field(min_length=1, max_length=20, description="The groups whose members may.")
-    review: Duration = Field(default=86_400_000, description="Within what time somebody must have reviewed it; 24h.")
-    reviewers: list[Name] = Field(
-        default=[], max_length=20, description="The groups that may review it; those who decide when not given."
-    )
-
-
-class Grants(Section):
-    """How far "approve, and allow the same again" may go."""
-
-    longest: Duration = Field(default=28_800_000, description="For how long at most; 8h by default.")
-    times: int = Field(default=20, ge=0, le=1000, description="How many times at most; 0 allows none at all.")
-
-
 class Policy(Section):
     """Who must agree. The first policy whose `when` is true is in force."""
 
@@ -103,8 +86,6 @@ class Policy(Section):
     )
     short_replies: bool = Field(default=False, description="Whether a mail that says only yes or no decides.")
     hours: Hours | None = Field(default=None, description="The hours that its clocks count; every hour without it.")
-    break_glass: BreakGlass | None = Field(default=None, description="Who may run it at once and be reviewed later.")
-    grants: Grants = Field(default=Grants(), description="How far a decision may allow the same again.")
     escalate: list[Escalation] = Field(default=[], max_length=10, description="Who is asked as well, later.")
     ask: list[Text] = Field(
         default=[], max_length=20, description="Channels that carry the request: mail, slack:#prod."

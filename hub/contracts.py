@@ -71,6 +71,8 @@ class Caller:
     proof: str = ""
     """Which proof it was, opaque to the channel; `Hub.valid` says whether it still stands."""
     groups: frozenset[str] = frozenset()
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    """The proof as the log and receipts name it: `{"key": "ab12cd34"}`, `{"session": …}`, `{"uid": "1000"}`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

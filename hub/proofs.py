@@ -236,7 +236,19 @@ def caller_for(principal: Principal, *, assurance: Assurance, proof: str, may_de
         may_decide=may_decide and principal.kind is Kind.PERSON,
         proof=proof,
         groups=principal.groups,
+        evidence=_evidence(proof),
     )
+
+
+def _evidence(proof: str) -> dict[str, str]:
+    """What the log may say of a proof: a key by its prefix, a session by its id, a process by its user."""
+    kind, *rest = proof.split(":")
+    match kind:
+        case "socket" if len(rest) == 2:
+            return {"uid": rest[1]}
+        case "key" | "session" if rest:
+            return {kind: rest[0]}
+    return {}
 
 
 def cookie_of(header: str) -> str | None:

@@ -28,6 +28,7 @@ from core.apply.identity import Identity
 from core.apply.sealing import Sealer
 from core.approvals import secret
 from core.approvals.approval import Approval, find, from_row
+from core.approvals.decide import recount
 from core.approvals.digest import differences
 from core.approvals.digest import digest as digest_of
 from core.approvals.finish import finish
@@ -147,6 +148,8 @@ class Runner:
             await self._carry(approval)
         except Refusal as refusal:
             logger.info("%s did not start: %s", approval.name, refusal.message)
+            if refusal.code == "no_longer_satisfied":
+                await self._db.write(recount, self._world(), approval.id, locks=LEASE_LOCKS, urgent=True)
             await asyncio.sleep(0.5)
         except Exception:
             logger.exception("carrying %s failed; it will be looked at again", approval.name)

@@ -85,6 +85,7 @@ class WebhookAdapter:
             message_id=proven.message_id,
             body_hash=proven.body_hash,
             may_decide=may_decide,
+            evidence={"hook": hook.name, "verify": hook.verify},
         )
         try:
             try:
@@ -161,6 +162,7 @@ def _asking(inbound: Inbound, asked: Asked) -> Inbound:
         message_id=inbound.message_id,
         body_hash=inbound.body_hash,
         may_decide=inbound.may_decide,
+        evidence=inbound.evidence,
         text=asked.text,
         command=asked.command,
     )

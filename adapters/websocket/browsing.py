@@ -117,6 +117,7 @@ class Browsing:
             sender=Sender(principal=caller.principal),
             assurance=caller.assurance,
             may_decide=caller.may_decide,
+            evidence=caller.evidence,
             said_at_us=self._hub.clock.wall_us(),
             press=form.get("token", ""),
             comment=comment,

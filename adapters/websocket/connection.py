@@ -211,6 +211,7 @@ class Connection:
             sender=Sender(principal=self.caller.principal),
             assurance=self.caller.assurance,
             may_decide=self.caller.may_decide,
+            evidence=self.caller.evidence,
             said_at_us=self._hub.clock.wall_us(),
             message_id=frame.key if isinstance(frame, CommandFrame) else None,
             body_hash=frame.body_hash if isinstance(frame, CommandFrame) else b"",

@@ -20,7 +20,7 @@ from core.store.tx import Tx
 
 _T = schema.approval
 _JSON = ("params", "owners", "resources", "validation", "preview", "bound", "rollback_preview")
-_COUNTS = ("returns", "glass", "reminders", "escalations")
+_COUNTS = ("returns", "reminders", "escalations")
 _FIND = Statement(select(_T).where(_T.c.id == bindparam("id")))
 _NEW = Statement(insert(_T), tuple(column.name for column in _T.columns))
 
@@ -70,8 +70,6 @@ class Approval:
     attempt: int
     rollback_preview: Mapping[str, Any] | None = None
     rollback_asked_at: int | None = None
-    by_grant: int | None = None
-    glass: int = 0
     override_by: str | None = None
     override_why: str | None = None
     override_at: int | None = None

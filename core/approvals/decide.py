@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from core.approvals.approval import Approval, change
+from core.approvals.approval import Approval, change, find
 from core.approvals.closing import close
-from core.approvals.decision import Decision, Verdict, add, decisions, votes, withdraw_own
+from core.approvals.decision import Decision, Verdict, add, decisions, standing, votes, withdraw_own
 from core.approvals.delegation import proxies
+from core.approvals.flags import config_in_force
 from core.approvals.freeze import demand_thawed
 from core.approvals.nudge import NO_CLOCKS
 from core.approvals.rule import ballot_for, rule_in_force
@@ -19,7 +20,7 @@ from core.errors import Conflict, Forbidden, Invalid, Stale
 from core.ids import show
 from core.leases.ending import end_for_approval
 from core.people.assurance import Assurance
-from core.people.directory import Kind, Principal
+from core.people.directory import HUB, Kind, Principal
 from core.policy.ballot import Ballot, Vote
 from core.policy.counting import count_on, rejected
 from core.policy.hours import after
@@ -181,6 +182,27 @@ def _against(tx: Tx, ballot: Ballot, approval: Approval, decision: Decision, cou
     if count_on(ballot, counted).satisfied:
         change(tx, approval, before="apply_expires_at")
         return approval.state
+    review_again(tx, approval, ballot.policy, actor=decision.by, channel=decision.channel)
+    return State.REVIEWING
+
+
+def recount(tx: Tx, world: World, number: int) -> bool:
+    """Whether the approved request was sent back to review because its decisions are no longer enough.
+
+    Nothing happens to one that they satisfy, or whose configuration has just changed.
+    """
+    approval = find(tx, number)
+    if approval.state is not State.APPROVED or config_in_force(tx)[0] != world.version:
+        return False
+    policy = rule_in_force(world, approval)
+    if count_on(ballot_for(world, approval, policy), standing(tx, approval)).satisfied:
+        return False
+    review_again(tx, approval, policy, actor=HUB.id, channel=None)
+    return True
+
+
+def review_again(tx: Tx, approval: Approval, policy: Policy, *, actor: str, channel: str | None) -> None:
+    """The approved request is in review again with the decisions that still stand, and with a new time to decide."""
     change(
         tx,
         approval,
@@ -189,16 +211,14 @@ def _against(tx: Tx, ballot: Ballot, approval: Approval, decision: Decision, cou
         apply_expires_at=None,
         hold_until=None,
         apply_asked_at=None,
-        review_expires_at=max(
-            approval.review_expires_at or 0, after(tx.now_us, ballot.policy.review_seconds, ballot.policy.hours)
-        ),
+        review_expires_at=max(approval.review_expires_at or 0, after(tx.now_us, policy.review_seconds, policy.hours)),
     )
     end_for_approval(tx, approval.id)
     tx.record(
         "approval:reopened",
-        actor=decision.by,
+        actor=actor,
         subject=approval.name,
-        channel=decision.channel,
+        channel=channel,
         details={
             "state": "REVIEWING",
             "digest": approval.digest,
@@ -206,7 +226,6 @@ def _against(tx: Tx, ballot: Ballot, approval: Approval, decision: Decision, cou
             "changed": ["decisions"],
         },
     )
-    return State.REVIEWING
 
 
 def _send_back(tx: Tx, approval: Approval, decision: Decision) -> State:

@@ -10,7 +10,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "approval:requested": "Somebody asked for an action; the request exists as a draft.",
         "approval:submitted": "The request was handed in; validation and preview begin.",
         "approval:drafted": "The request went back to its requester: validation failed, or changes were asked.",
-        "approval:reopened": "An approved request went back to review because the world moved; the details say how.",
+        "approval:reopened": "An approved request went back to review: the world moved, or decisions fell away; see the details.",
         "approval:revised": "The request has a new revision; earlier decisions no longer count.",
         "approval:commented": "Somebody commented on the request.",
         "approval:decided": "Somebody gave a verdict on one revision of the request.",

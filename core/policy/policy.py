@@ -44,24 +44,6 @@ class Hours:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BreakGlass:
-    """Who may run it at once and owes a review within a set time."""
-
-    groups: tuple[str, ...]
-    review_seconds: float
-    reviewers: tuple[str, ...] = ()
-    """Groups that may review; those who could decide when empty."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrantBounds:
-    """How far a decision may allow the same again; `times` 0 allows none."""
-
-    longest_seconds: float = 8 * 3600.0
-    times: int = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """The rule in force for a request: the first whose `when` is true."""
 
@@ -87,8 +69,6 @@ class Policy:
     """Whether `yes` and `no` by mail decide."""
     hours: Hours | None = None
     """The hours that its clocks count; None: every hour."""
-    break_glass: BreakGlass | None = None
-    grants: GrantBounds = GrantBounds()
     escalate: tuple[Escalation, ...] = ()
     ask: tuple[str, ...] = ()
     canonical: str = ""

@@ -191,10 +191,6 @@ approval = Table(
     Column("rollback_preview", Text),
     # When its rollback was decided; the run that carries it out is `rollback_run`.
     _us("rollback_asked_at"),
-    # The grant that approved it, when one did.
-    Column("by_grant", BigInteger),
-    # 1 when it ran by break-glass: its review is in `owed_review`.
-    Column("glass", Integer, nullable=False, server_default=text("0")),
     # Who overrode the freezes for this revision, and why.
     Column("override_by", Text),
     Column("override_why", Text),
@@ -297,66 +293,6 @@ rollback_voice = Table(
     Column("assurance", Integer, nullable=False),
     Column("comment", Text),
     _us("at", nullable=False),
-)
-
-grant = Table(
-    "grant",
-    metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
-    # The approved request that it repeats, and the terms that a later one must equal (hex SHA-256 and JSON).
-    Column("approval", BigInteger, nullable=False),
-    Column("requester", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("terms_digest", Text, nullable=False),
-    Column("terms", Text, nullable=False),
-    Column("times", Integer, nullable=False),
-    Column("used", Integer, nullable=False),
-    # `proposed` until enough people chose it, `active`, `ended`.
-    Column("state", Text, nullable=False),
-    Column("seconds", BigInteger, nullable=False),
-    _us("until"),
-    _us("created_at", nullable=False),
-    Column("created_by", Text, nullable=False),
-    _us("ended_at"),
-    Column("ended", Text),
-    Index("grant_terms", "terms_digest", "state"),
-    Index("grant_approval", "approval"),
-    Index("grant_state", "state", "until"),
-)
-
-grant_choice = Table(
-    "grant_choice",
-    metadata,
-    # Who chose the grant besides approving: it needs the full quorum.
-    Column("grant", BigInteger, primary_key=True, autoincrement=False),
-    Column("person", Text, primary_key=True),
-    Column("channel", Text, nullable=False),
-    Column("assurance", Integer, nullable=False),
-    _us("at", nullable=False),
-)
-
-grant_use = Table(
-    "grant_use",
-    metadata,
-    Column("grant", BigInteger, primary_key=True, autoincrement=False),
-    Column("approval", BigInteger, primary_key=True, autoincrement=False),
-    _us("at", nullable=False),
-)
-
-owed_review = Table(
-    "owed_review",
-    metadata,
-    # A break-glass run is looked at afterwards, and nags until it was.
-    Column("approval", BigInteger, primary_key=True, autoincrement=False),
-    _us("due_at", nullable=False),
-    _us("nag_at"),
-    Column("nags", Integer, nullable=False),
-    Column("verdict", Text),
-    Column("reviewed_by", Text),
-    Column("comment", Text),
-    _us("reviewed_at"),
-    _us("created_at", nullable=False),
-    Index("owed_review_nag", "nag_at"),
 )
 
 freeze = Table(

@@ -73,13 +73,20 @@ async def get_proof(ask: Asked, seq: Annotated[int, Path(ge=1, lt=2**63)]) -> Re
     """A proof that entry `seq` stands in the log of a checkpoint; one that covers it is made when none does."""
     if seq > ask.hub.db.log.size:
         raise NotFound("not_found", f"the log has no entry {seq}", size=ask.hub.db.log.size)
+    note = await checkpoint_over(ask, seq)
+    return answer((await ask.hub.db.read(_prove, seq, note, subtrees_of(ask))).to_json())
+
+
+async def checkpoint_over(ask: Ask, seq: int) -> str:
+    """A checkpoint that covers entry `seq`, as a note; made when none does."""
     note = await ask.hub.db.read(latest)
     if note is None or Checkpoint.parse(Note.parse(note).text).size < seq:
         note = await ask.hub.checkpoint()
-    return answer((await ask.hub.db.read(_prove, seq, note, _subtrees(ask))).to_json())
+    return str(note)
 
 
-def _subtrees(ask: Ask) -> Subtrees:
+def subtrees_of(ask: Ask) -> Subtrees:
+    """Inner nodes of the log's tree that this process has computed."""
     subtrees: Subtrees = ask.request.app.state.subtrees
     return subtrees
 

@@ -40,4 +40,5 @@ def call_of(caller: Caller, channel: str, hub: Hub) -> Call:
         channel=channel,
         assurance=caller.assurance,
         may_decide=caller.may_decide,
+        evidence=caller.evidence,
     )

@@ -75,6 +75,7 @@ def _inbound(ask: Ask, **said: Any) -> Inbound:
         sender=Sender(principal=ask.principal.id),
         assurance=ask.call.assurance,
         may_decide=ask.call.may_decide,
+        evidence=ask.call.evidence,
         message_id=once.key if once is not None else None,
         body_hash=once.body_hash if once is not None else b"",
         **said,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from court import person
-from hubs import Bench, Chat, make_hub, running, until
+from hubs import ACTIONS, Bench, Chat, make_hub, running, until
 
 from core.people.assurance import Assurance
 from core.people.directory import Directory
@@ -79,3 +79,20 @@ def test_a_delegate_who_is_away_hands_nothing_on() -> None:
     assert [each.id for each in asked_people(ballot, ["ana"], lent)] == ["bo"]
     assert asked_people(ballot, ["ana", "bo"], lent) == []
     assert [each.id for each in asked_people(ballot, ["bo"], lent)] == ["ana"]
+
+
+@pytest.mark.anyio
+async def test_an_approval_taken_back_with_its_delegation_is_in_review_again_and_nothing_ran(tmp_path: Path) -> None:
+    manual = ACTIONS.replace("    apply:", "    start: manual\n    apply:")
+    async with running(make_hub(tmp_path, people=PEOPLE, actions=manual)) as bench:
+        assert (await bench.say("bo", "delegate to @eve until 2h")).ok
+        name = await bench.request()
+        digest = (await bench.state(name))["digest"]
+        assert (await bench.ask("eve", "approve", ids=[name], digest=digest)).ok
+        assert (await bench.say("bo", "undelegate")).ok
+        assert (await bench.ask("ana", "apply", ids=[name])).ok
+        await bench.until_state(name, "REVIEWING")
+        seen = await bench.state(name)
+        assert (seen["digest"], seen["requirements"][0]["have"], seen["run"]) == (digest, 0, None)
+        assert await bench.events("apply:") == []
+        assert (await bench.ask("cai", "approve", ids=[name], digest=digest)).ok

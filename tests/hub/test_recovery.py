@@ -1,21 +1,19 @@
-"""What a former hub left behind gets an end, apply and rollback alike; and what retention takes away from a run."""
+"""A run of which nothing began has failed; and what retention takes away from a run. Kills are in tests/journeys."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hubs import Bench, make_hub, running, until
+from hubs import Bench, make_hub, running
 from sqlalchemy import bindparam, update
 
 from core.approvals.approval import change, find
 from core.approvals.run import find_run, insert_run
 from core.approvals.states import State
-from core.leases.reading import live
 from core.store import schema
 from core.store.statement import Statement
 from core.store.tx import Tx
@@ -33,7 +31,7 @@ actions:
     apply: {command: ["./work", "apply"], timeout: 60s}
     rollback: {command: ["./work", "rollback"], timeout: 60s}
 """
-WORK = '#!/bin/sh\nif [ "$1" = "$(cat hang)" ]; then echo $$ > pid.new; mv pid.new pid; sleep 60; fi\necho did "$1"\n'
+WORK = '#!/bin/sh\necho did "$1"\n'
 POLICY = """
 policies:
   - {name: default, require: [{group: sre, count: 1}], rollback: allow}
@@ -41,10 +39,9 @@ policies:
 
 
 @asynccontextmanager
-async def bench_in(folder: Path, *, hang: str = "", start: str = "start: auto") -> AsyncIterator[Bench]:
+async def bench_in(folder: Path, *, start: str = "start: auto") -> AsyncIterator[Bench]:
     (folder / "work").write_text(WORK)
     (folder / "work").chmod(0o755)
-    (folder / "hang").write_text(hang)
     more = "limits: {commands: 1000/s, burst: 1000}\n"
     hub = make_hub(folder, actions=ACTIONS.replace("START", start), policies=POLICY, more=more)
     async with running(hub) as bench:
@@ -59,40 +56,6 @@ async def approved(bench: Bench) -> str:
     digest = (await bench.state(name))["digest"]
     assert (await bench.ask("bo", "approve", ids=[name], digest=digest)).ok
     return name
-
-
-def dead(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-
-
-@pytest.mark.parametrize("kind", ["apply", "rollback"])
-async def test_what_was_under_way_is_killed_and_unknown_and_its_resources_stay_closed(
-    tmp_path: Path, kind: str
-) -> None:
-    async with bench_in(tmp_path, hang=kind) as bench:
-        name = await approved(bench)
-        if kind == "rollback":
-            await bench.until_state(name, "COMPLETED")
-            assert (await bench.ask("bo", "rollback", ids=[name])).ok
-        await until((tmp_path / "pid").exists)
-
-        assert await recover(bench.hub.db, lambda: bench.hub.world) == 1
-        assert dead(int((tmp_path / "pid").read_text()))
-        seen = await bench.state(name)
-        run = seen["run" if kind == "apply" else "rollback_run"]
-        assert (seen["state"], run["state"], run["why"]) == ("UNKNOWN", "unknown", "the hub ended while it ran")
-        await until(lambda: not bench.hub.runner.live)  # its watcher saw it die, and ended nothing a second time
-        assert (await bench.state(name))["state"] == "UNKNOWN"
-        assert (await bench.events("apply:")).count("apply:unknown") == 1
-        assert [each.resources for each in await bench.hub.db.read(live)] == [("env:prod",)]
-
-        assert (await bench.ask("ana", "resolve", id=name, outcome="completed", reason="I looked")).ok
-        assert (await bench.state(name))["state"] == ("COMPLETED" if kind == "apply" else "ROLLED_BACK")
-        assert await bench.hub.db.read(live) == []
 
 
 async def test_a_run_whose_command_was_never_let_go_has_failed(tmp_path: Path) -> None:
@@ -130,4 +93,4 @@ async def test_old_output_is_forgotten_and_the_log_keeps_every_entry(tmp_path: P
         before = await bench.events()
         assert (await bench.hub.db.write(age)).output is None
         assert [(await bench.state(name))["run"]["output_tail"] for name in names] == ["", "did apply\n"]
-        assert await bench.events() == before
+        assert (await bench.events())[: len(before)] == before

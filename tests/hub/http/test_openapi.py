@@ -18,7 +18,7 @@ POST /v1/stop                          POST /v1/resume                POST /v1/l
 POST /v1/leases/{lock_id}/heartbeat    POST /v1/leases/{lock_id}/release POST /v1/leases/{lock_id}/break
 GET /v1/delegations                    POST /v1/delegations           DELETE /v1/delegations/{id}
 GET /v1/freezes                        POST /v1/freezes               DELETE /v1/freezes/{id}
-POST /v1/approvals/{id}/override
+POST /v1/approvals/{id}/override       GET /v1/approvals/{id}/receipt
 GET /v1/leases                         GET /v1/leases/tickets/{ticket} DELETE /v1/leases/tickets/{ticket}
 GET /v1/events                         GET /v1/events/tail            GET /v1/audit/checkpoint
 GET /v1/audit/proof/{seq}              GET /v1/audit/key              POST /v1/press

@@ -1,4 +1,4 @@
-"""Approvals, whole: delegations, grants, freezes, owed reviews, reminders, rollbacks."""
+"""Approvals, whole: delegations, freezes, overrides, reminders, rollbacks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-COUNTERS = ("delegation", "grant", "freeze")
+COUNTERS = ("delegation", "freeze")
 """What `next_id` counts from here on: sequences on PostgreSQL, rows of `counter` on SQLite."""
 
 
@@ -47,61 +47,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("freeze_ends", "freeze", ["ended_at", "ends_at"], unique=False)
-    op.create_table(
-        "grant",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("approval", sa.BigInteger(), nullable=False),
-        sa.Column("requester", sa.Text(), nullable=False),
-        sa.Column("action", sa.Text(), nullable=False),
-        sa.Column("terms_digest", sa.Text(), nullable=False),
-        sa.Column("terms", sa.Text(), nullable=False),
-        sa.Column("times", sa.Integer(), nullable=False),
-        sa.Column("used", sa.Integer(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("seconds", sa.BigInteger(), nullable=False),
-        sa.Column("until", sa.BigInteger(), nullable=True),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("created_by", sa.Text(), nullable=False),
-        sa.Column("ended_at", sa.BigInteger(), nullable=True),
-        sa.Column("ended", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index("grant_approval", "grant", ["approval"], unique=False)
-    op.create_index("grant_state", "grant", ["state", "until"], unique=False)
-    op.create_index("grant_terms", "grant", ["terms_digest", "state"], unique=False)
-    op.create_table(
-        "grant_choice",
-        sa.Column("grant", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("person", sa.Text(), nullable=False),
-        sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("assurance", sa.Integer(), nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("grant", "person"),
-    )
-    op.create_table(
-        "grant_use",
-        sa.Column("grant", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("approval", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("grant", "approval"),
-    )
-    op.create_table(
-        "owed_review",
-        sa.Column("approval", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("due_at", sa.BigInteger(), nullable=False),
-        sa.Column("nag_at", sa.BigInteger(), nullable=True),
-        sa.Column("nags", sa.Integer(), nullable=False),
-        sa.Column("verdict", sa.Text(), nullable=True),
-        sa.Column("reviewed_by", sa.Text(), nullable=True),
-        sa.Column("comment", sa.Text(), nullable=True),
-        sa.Column("reviewed_at", sa.BigInteger(), nullable=True),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("approval"),
-    )
-    op.create_index("owed_review_nag", "owed_review", ["nag_at"], unique=False)
     op.add_column("approval", sa.Column("rollback_preview", sa.Text(), nullable=True))
-    op.add_column("approval", sa.Column("by_grant", sa.BigInteger(), nullable=True))
-    op.add_column("approval", sa.Column("glass", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.add_column("approval", sa.Column("override_by", sa.Text(), nullable=True))
     op.add_column("approval", sa.Column("override_why", sa.Text(), nullable=True))
     op.add_column("approval", sa.Column("override_at", sa.BigInteger(), nullable=True))
@@ -197,17 +143,7 @@ def downgrade() -> None:
     op.drop_column("approval", "override_at")
     op.drop_column("approval", "override_why")
     op.drop_column("approval", "override_by")
-    op.drop_column("approval", "glass")
-    op.drop_column("approval", "by_grant")
     op.drop_column("approval", "rollback_preview")
-    op.drop_index("owed_review_nag", table_name="owed_review")
-    op.drop_table("owed_review")
-    op.drop_table("grant_use")
-    op.drop_table("grant_choice")
-    op.drop_index("grant_terms", table_name="grant")
-    op.drop_index("grant_state", table_name="grant")
-    op.drop_index("grant_approval", table_name="grant")
-    op.drop_table("grant")
     op.drop_index("freeze_ends", table_name="freeze")
     op.drop_table("freeze")
     op.drop_index("delegation_open", table_name="delegation")
