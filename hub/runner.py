@@ -35,7 +35,7 @@ from core.approvals.finish import finish
 from core.approvals.flags import halted
 from core.approvals.freeze import freezes
 from core.approvals.review import reopen
-from core.approvals.rollback import asked, call_off, start_rollback
+from core.approvals.rollback import asked, call_off, call_off_unwanted, start_rollback
 from core.approvals.rule import rule_of
 from core.approvals.run import Run, find_run, identify
 from core.approvals.start import start
@@ -58,6 +58,8 @@ from hub.holding import Holding
 from hub.preparing import bound_now, moved, stashed
 
 _POLL_SECONDS = 2.0
+_LONGEST_PAUSE_SECONDS = 30.0
+_MOST_REMEMBERED = 1_000
 
 _T = schema.approval
 _READY = Statement(select(_T).where(_T.c.state == "APPROVED").order_by(_T.c.id))
@@ -101,6 +103,8 @@ class Runner:
         self._sealer = sealer
         self._woken = asyncio.Event()
         self._busy: set[int] = set()
+        self._refused: dict[int, tuple[int, int]] = {}
+        """Approval -> its version at the last refused start, and how often it was refused at that version."""
         self._holding = Holding(db)
         self.live: dict[int, Live] = {}
 
@@ -149,14 +153,24 @@ class Runner:
         except Refusal as refusal:
             logger.info("%s did not start: %s", approval.name, refusal.message)
             if refusal.code == "no_longer_satisfied":
-                await self._db.write(recount, self._world(), approval.id, locks=LEASE_LOCKS, urgent=True)
-            await asyncio.sleep(0.5)
+                rule = recount if approval.state is State.APPROVED else call_off_unwanted
+                await self._db.write(rule, self._world(), approval.id, locks=LEASE_LOCKS, urgent=True)
+            await asyncio.sleep(self._pause_after_refusal(approval))
         except Exception:
             logger.exception("carrying %s failed; it will be looked at again", approval.name)
             await asyncio.sleep(_POLL_SECONDS)
         finally:
             self._busy.discard(approval.id)
             self._woken.set()
+
+    def _pause_after_refusal(self, approval: Approval) -> float:
+        """Seconds until it is tried again: longer each time that nothing about it has changed."""
+        before = self._refused.get(approval.id)
+        times = before[1] + 1 if before is not None and before[0] == approval.version else 0
+        self._refused[approval.id] = (approval.version, times)
+        while len(self._refused) > _MOST_REMEMBERED:
+            self._refused.pop(next(iter(self._refused)))
+        return float(min(_LONGEST_PAUSE_SECONDS, 0.5 * 2**times))
 
     async def _carry(self, approval: Approval) -> None:
         holder = secrets.token_hex(8)

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, literal_column, select
 
-from core.approvals.approval import Approval, change, from_row
+from core.approvals.approval import Approval, change, find, from_row
 from core.approvals.flags import config_in_force, halted
 from core.approvals.rule import ballot_of, rule_of
 from core.approvals.run import insert_run
@@ -161,6 +161,17 @@ def call_off(tx: Tx, approval: Approval, why: str) -> None:
     tx.record(
         "rollback:failed", actor=HUB.id, subject=approval.name, details={"state": str(approval.state), "why": why}
     )
+
+
+def call_off_unwanted(tx: Tx, world: World, number: int) -> bool:
+    """A rollback that those who are left do not want any more is called off; False when it is wanted, or not waiting."""
+    approval = find(tx, number)
+    ballot = ballot_of(world, approval)
+    waits = approval.rollback_asked_at is not None and approval.rollback_run is None and approval.state in RAN
+    if not waits or ballot is None or count_of(tx, ballot, approval).satisfied:
+        return False
+    call_off(tx, approval, "those who wanted it are no longer enough")
+    return True
 
 
 def start_rollback(tx: Tx, world: World, approval: Approval, *, lease: Lease | None, holder: str) -> int:

@@ -12,6 +12,8 @@ import pytest
 from hubs import Bench, make_hub, running, until
 
 from core.leases.reading import live
+from core.people.assurance import Assurance
+from hub.contracts import Inbound, Sender
 
 pytestmark = pytest.mark.anyio
 
@@ -127,12 +129,17 @@ async def test_where_the_policy_allows_it_the_requester_takes_it_back_alone(tmp_
 
 
 async def test_too_weak_a_proof_takes_nothing_back(tmp_path: Path) -> None:
-    async with bench_in(tmp_path, rule="min_assurance: passkey, rollback: allow") as bench:
-        reply = await bench.ask("ana", "request", action="deploy", params={"version": "v2"})
-        assert reply.approval is not None
-        name = reply.approval["id"]
-        await bench.until_state(name, "REVIEWING")
-        assert (await bench.ask("bo", "rollback", ids=[name])).code == "wrong_state"
+    async with bench_in(tmp_path, rule="min_assurance: signed_in, rollback: allow") as bench:
+        name = await ran(bench)
+        inbound = Inbound(
+            channel="chat",
+            sender=Sender(principal="bo"),
+            assurance=Assurance.CHAT,
+            text=f"rollback {name} because slow",
+        )
+        refused = await bench.hub.handle(inbound)
+        assert (refused.ok, refused.code) == (False, "assurance_too_low")
+        assert await bench.events("rollback:") == []
 
 
 async def test_two_presses_at_once_in_two_channels_make_one_rollback(tmp_path: Path) -> None:
@@ -171,13 +178,18 @@ async def test_somebody_who_left_before_the_start_does_not_count(tmp_path: Path)
         text = (
             (tmp_path / "hub.yaml").read_text().replace("  cai: {name: Cai Wu, groups: [sre]}", "  cai: {name: Cai Wu}")
         )
-        (tmp_path / "hub.yaml").write_text(text.replace("count: 2", "count: 2"))
+        (tmp_path / "hub.yaml").write_text(text)
         assert await bench.hub.reload() == []
         held = await bench.hub.db.read(live)
         assert (await bench.ask("eve", "unlock", lock_id=held[0].lock_id)).ok
-        await asyncio.sleep(1.0)
+
+        async def is_called_off() -> bool:
+            return (await bench.events("rollback:"))[-1] == "rollback:failed"
+
+        await until(is_called_off)
         assert "rollback:started" not in await bench.events("rollback:")
-        assert (await bench.state(name))["state"] == "COMPLETED"
+        seen = await bench.state(name)
+        assert (seen["state"], seen["rollback"]["offered"], seen["rollback"]["by"]) == ("COMPLETED", True, [])
 
 
 async def test_stop_ends_a_rollback_and_its_end_is_on_the_card(tmp_path: Path) -> None:
@@ -215,7 +227,8 @@ async def test_an_unknown_run_is_taken_back_before_anybody_else_touches_its_reso
         await until(is_handed_on)
 
 
-async def test_a_stash_that_fails_starts_nothing(tmp_path: Path) -> None:
+async def test_a_stash_that_fails_starts_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "interlock.runner")
     async with bench_in(tmp_path) as bench:
         (tmp_path / "now.txt").unlink()
         reply = await bench.ask("ana", "request", action="deploy", params={"version": "v2"})
@@ -226,7 +239,7 @@ async def test_a_stash_that_fails_starts_nothing(tmp_path: Path) -> None:
         for person in ("bo", "cai"):
             await bench.ask(person, "approve", ids=[name], digest=digest)
         await bench.until_state(name, "APPROVED")
-        await asyncio.sleep(1.0)
+        await until(lambda: "the stash of" in caplog.text)
         assert (await bench.state(name))["state"] == "APPROVED"
         assert not (tmp_path / "now.txt").exists()
         (tmp_path / "now.txt").write_text("v1\n")
