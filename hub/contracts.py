@@ -320,6 +320,10 @@ class Hub(Protocol):
         """What the token of a copy stands for, and the request as `show` answers it; None for no token of ours."""
         ...
 
+    async def output(self, run: str) -> bytes:
+        """Everything that is kept of what a run (`R9`) printed; nothing while it runs."""
+        ...
+
     async def understood(self, inbound: Inbound, text: str) -> str | None:
         """The command line that free text of a proved sender seems to mean, for a proposal; None for none."""
         ...

@@ -18,6 +18,7 @@ from typing import Any
 from commands.guessing import guess
 from commands.registry import Registry
 from commands.verb import Call
+from core import ids
 from core.apply import cgroup
 from core.apply.cgroup import Cgroups
 from core.apply.sealing import Sealer
@@ -25,6 +26,7 @@ from core.approvals.approval import find
 from core.approvals.flags import config_in_force, halted
 from core.approvals.proposal import visible
 from core.approvals.reload import in_force, matched, publish_world
+from core.approvals.run import find_run
 from core.audit.keys import SigningKey
 from core.audit.log import Committed
 from core.clock import Clock, SystemClock
@@ -322,6 +324,10 @@ class Hub:
         """What the token of a copy stands for, and the request as `show` answers it."""
         found = await self.db.read(opened, self._world, self.keys.press, token)
         return None if found is None else (found[0], self.delivery.board.reply(found[1]))
+
+    async def output(self, run: str) -> bytes:
+        """Everything that is kept of what a run printed."""
+        return (await self.db.read(find_run, ids.parse("R", run))).output or b""
 
     async def understood(self, inbound: Inbound, text: str) -> str | None:
         """The command line that free text of a proved sender seems to mean."""

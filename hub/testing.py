@@ -143,6 +143,9 @@ class RecordingHub:
     async def opened(self, token: str) -> tuple[Opened, Reply] | None:
         return self.copies.get(token)
 
+    async def output(self, run: str) -> bytes:
+        return b""
+
     async def understood(self, inbound: Inbound, text: str) -> str | None:
         return None
 

@@ -18,7 +18,7 @@ from email.utils import make_msgid
 from pathlib import Path
 
 import jwt
-from hubs import Bench, make_hub, running
+from hubs import ACTIONS, Bench, make_hub, running
 
 from adapters.email.adapter import adapter as email
 from adapters.email.mailbox import Mailbox, open_mailbox
@@ -156,11 +156,15 @@ policies:
 
 
 @asynccontextmanager
-async def bench_on(lab: Lab, folder: Path, *, policies: str = BY_MAIL, more: str = "") -> AsyncIterator[Bench]:
+async def bench_on(
+    lab: Lab, folder: Path, *, policies: str = BY_MAIL, more: str = "", actions: str = ACTIONS, fresh: bool = True
+) -> AsyncIterator[Bench]:
     """A hub whose mail channel is the lab's; nobody has any mail yet."""
-    await empty(lab)
+    if fresh:
+        await empty(lab)
     hub = make_hub(
         folder,
+        actions=actions,
         channels=lab.channel(more),
         people=PEOPLE,
         policies=policies,
@@ -173,7 +177,7 @@ async def bench_on(lab: Lab, folder: Path, *, policies: str = BY_MAIL, more: str
 
 async def empty(lab: Lab) -> None:
     """Nobody has any mail."""
-    for user in ("hub", "alice", "bob", "carol"):
+    for user in ("hub", "alice", "bob", "carol", "ooo"):
         async with lab.mailbox(user) as box:
             for uid in await box.uids():
                 await box.move(uid, "Processed")

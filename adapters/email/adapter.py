@@ -75,7 +75,7 @@ class EmailAdapter:
         return self._reading.problem if self._reading is not None else None
 
     async def post(self, post: Post) -> str:
-        message, said = self._mail(post, root=None)
+        message, said = await self._mail(post, root=None)
         await self._send(post, message)
         return said.reference
 
@@ -86,7 +86,7 @@ class EmailAdapter:
             return await self.post(post)
         if not render.worth_a_mail(before, post):
             return reference
-        message, said = self._mail(post, root=before.root)
+        message, said = await self._mail(post, root=before.root)
         await self._send(post, message)
         return said.reference
 
@@ -99,12 +99,14 @@ class EmailAdapter:
         await self._send(posts[0], message)
         return [render.told(post, str(message["Message-ID"])).reference for post in posts]
 
-    def _mail(self, post: Post, *, root: str | None) -> tuple[EmailMessage, render.Told]:
+    async def _mail(self, post: Post, *, root: str | None) -> tuple[EmailMessage, render.Told]:
         if address.address(post.address) is None:
             raise DeliveryFailed(f"{post.address[:80]!r} is no address that a mail can be sent to", permanent=True)
         now = datetime.fromtimestamp(self._hub.clock.wall_us() / 1_000_000, UTC)
         message = render.mail(self._settings, post, root=root, now=now, zone="UTC")
-        render.attach_output(message, post.approval, self._settings.attach_bytes)
+        run = render.ended_run(post.approval)
+        if run is not None and self._settings.attach_bytes:
+            render.attach_output(message, run, await self._hub.output(run), self._settings.attach_bytes)
         return message, render.told(post, root or str(message["Message-ID"]))
 
     async def _send(self, post: Post, message: EmailMessage) -> None:

@@ -123,14 +123,16 @@ def _link(post: Post) -> str:
     return f"{(post.card.url or '').rpartition('/approvals/')[0]}/a/{post.token}"
 
 
-def attach_output(message: EmailMessage, approval: Mapping[str, Any], most: int) -> None:
+def ended_run(approval: Mapping[str, Any]) -> str | None:
+    """The run whose end a mail of this approval tells: the rollback's, else the apply's."""
+    run = approval.get("rollback_run") or approval.get("run") or {}
+    return str(run["id"]) if run.get("ended_at") else None
+
+
+def attach_output(message: EmailMessage, run: str, output: bytes, most: int) -> None:
     """What the run printed goes along as a file, its end where it is too long."""
-    run = approval.get("run") or {}
-    output = str(run.get("output_tail") or "").encode()
-    if output and most and run.get("ended_at"):
-        message.add_attachment(
-            output[-most:], maintype="text", subtype="plain", filename=f"{run.get('id', 'run')}-output.txt"
-        )
+    if output and most:
+        message.add_attachment(output[-most:], maintype="text", subtype="plain", filename=f"{run}-output.txt")
 
 
 def sender_of(settings: Settings, post: Post) -> str:

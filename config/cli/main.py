@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from config.cli import asking, auditing, deciding, keys, leasing, receipts, setup, slack, up
+from config.cli import asking, auditing, deciding, keys, leasing, policy, receipts, setup, slack, up
 from config.cli.exits import Exit, Failure
 from config.cli.output import complain
 
@@ -34,6 +34,7 @@ for _command in _COMMANDS:
 app.add_typer(leasing.app, name="lease")
 app.add_typer(auditing.app, name="audit")
 app.add_typer(keys.app, name="key")
+app.add_typer(policy.app, name="policy")
 app.add_typer(slack.app, name="slack")
 app.command("receipt")(receipts.receipt)
 app.command("verify-receipt")(receipts.verify_receipt)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from hubs import until
-from mail import Lab, asks, bearer, bench_on, reply_to, written
+from mail import Lab, asks, bearer, bench_on, empty, reply_to, written
 
 from adapters.email.mailbox import MailboxLost, open_mailbox
 from adapters.email.settings import Imap
@@ -39,6 +39,7 @@ async def test_a_request_is_decided_by_a_reply_and_the_result_follows_in_the_thr
         assert (decided["by"]["id"], decided["channel"], decided["assurance"]) == ("bo", "mail", "email")
         told = await lab.wait_for("bob", lambda mail: "COMPLETED" in str(mail) or "Done:" in str(mail))
         assert told["In-Reply-To"] == asked["Message-ID"]
+        assert [part.get_filename() for part in told.iter_attachments()] == []
         assert "/a/" not in told.get_body(("plain",)).get_content()
 
 
@@ -116,6 +117,56 @@ async def test_an_address_that_bounces_is_marked_and_asked_no_more(lab: Lab, tmp
         await lab.wait_for("bob", asks(again))
         places = await bench.hub.db.read(lambda reader: reader.all(_PLACES))
         assert [row["address"] for row in places if row["approval"] == int(again[1:])] == ["bob@lab.test"]
+
+
+async def test_a_real_vacation_responder_is_not_provoked_and_its_answers_decide_nothing(
+    lab: Lab, tmp_path: Path
+) -> None:
+    async with bench_on(lab, tmp_path) as bench:
+        (tmp_path / "hub.yaml").write_text(
+            (tmp_path / "hub.yaml").read_text().replace("carol@lab.test", "ooo@lab.test")
+        )
+        assert await bench.hub.reload() == []
+        name = await bench.request("hello")
+        await lab.wait_for("ooo", asks(name))
+        provoking = written("hub@lab.test", "ooo@lab.test", "please approve\n", subject="not ours", verdict=None)
+        lab.send(provoking, sender="hub@lab.test", to="ooo@lab.test")
+        answered = await lab.wait_for(
+            "hub", lambda mail: mail["Auto-Submitted"] == "auto-replied (vacation)", folder="Processed"
+        )
+        assert answered["In-Reply-To"] == provoking["Message-ID"]  # our own mail got no such answer
+        assert (await bench.state(name))["state"] == "REVIEWING"
+        assert await lab.count("ooo") == 2
+
+
+async def test_a_mail_that_somebody_has_seen_is_handled_all_the_same(lab: Lab, tmp_path: Path) -> None:
+    await empty(lab)
+    seen = written("alice@lab.test", "hub@lab.test", "note seen because why not\n")
+    lab.send(seen, sender="alice@lab.test", to="hub@lab.test")
+    async with lab.mailbox("hub") as box:
+        uid = (await box.uids())[-1]
+        await box._do("STORE", lambda: box._client.uid("store", str(uid), "+FLAGS", r"(\Seen)"))
+    async with bench_on(lab, tmp_path, more="    commands: true\n", fresh=False) as bench:
+
+        async def is_asked() -> bool:
+            return "approval:requested" in await bench.events("approval:")
+
+        await until(is_asked, 20)
+
+
+async def test_the_output_of_a_run_comes_along(lab: Lab, tmp_path: Path) -> None:
+    actions = """
+actions:
+  note: {title: "Note {text}", params: {text: {type: string}}, apply: {command: ["seq", "1", "3000"]}}
+"""
+    async with bench_on(lab, tmp_path, actions=actions) as bench:
+        name = await bench.request("hello")
+        asked = await lab.wait_for("bob", asks(name))
+        lab.send(written("bob@lab.test", reply_to(asked), "approve\n"), sender="bob@lab.test", to=reply_to(asked))
+        told = await lab.wait_for("bob", lambda mail: "Done:" in str(mail.get_body(("plain",)).get_content()))
+        (attached,) = told.iter_attachments()
+        assert attached.get_filename() == "R1-output.txt"
+        assert attached.get_content().split() == [str(number) for number in range(1, 3001)]
 
 
 async def test_a_vacation_answer_decides_nothing(lab: Lab, tmp_path: Path) -> None:
