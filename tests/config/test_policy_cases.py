@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -123,3 +124,13 @@ async def test_what_was_erased_or_has_gone_is_counted_and_not_guessed(tmp_path: 
         (tmp_path / "new.yaml").write_text(CONFIG.replace("  greet:", "  hello:"))
         found = await house.hub.db.read(backtest, world, load(tmp_path / "new.yaml", {}).world)
     assert (found.replayed, found.changed[0].after) == (1, "refused: unknown_action")
+
+
+def test_the_example_of_the_page_holds(cli: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "approvals.md").read_text()
+    section = page[page.index("## Trying a policy") :]
+    (hub, cases) = re.findall(r"```ya?ml\n(.*?)```", section, re.DOTALL)[:2]
+    (tmp_path / "hub.yaml").write_text(f"version: 1\n{hub}")
+    (tmp_path / "cases.yml").write_text(cases)
+    code, said = cli("test", "cases.yml")
+    assert (code, "3 cases, all as expected" in said) == (0, True), said
