@@ -145,10 +145,10 @@ def hand_in(tx: Tx, approval: Approval, *, by: str, channel: str, review_seconds
     Raises Conflict `wrong_state`.
     """
     demand(approval.state, State.SUBMITTED)
-    revision = approval.revision
+    revision, override = approval.revision, approval.override_at
     if approval.submitted_at is not None:
         keep_revision(tx, approval, "handed in again")
-        revision += 1
+        revision, override = revision + 1, None
     change(
         tx,
         approval,
@@ -160,6 +160,9 @@ def hand_in(tx: Tx, approval: Approval, *, by: str, channel: str, review_seconds
         review_expires_at=tx.now_us + int(review_seconds * SECOND),
         validation=[],
         closed_why=None,
+        override_by=approval.override_by if override is not None else None,
+        override_why=approval.override_why if override is not None else None,
+        override_at=override,
     )
     tx.record(
         "approval:submitted",

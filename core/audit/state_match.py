@@ -16,22 +16,25 @@ from sqlalchemy import bindparam, func, select
 
 from core.audit.verdict import Finding, Findings
 from core.store import schema
-from core.store.rows import Reader
+from core.store.rows import Reader, Row
 from core.store.statement import Statement
 
 _PAGE = 2_000
 _RETRIES = 20
 _ENDS = frozenset({"lease:released", "lease:reclaimed", "lease:broken"})
-_PREFIXES = ("approval:", "apply:", "rollback:", "lease:", "key:")
+_PREFIXES = ("approval:", "apply:", "rollback:", "lease:", "key:", "delegation:", "freeze:")
 
 _L = schema.log.c
 _TAIL = Statement(select(_L.seq, _L.entry).where(_L.seq > bindparam("after")).order_by(_L.seq).limit(bindparam("page")))
 _SIZE = Statement(select(func.max(_L.seq).label("size")))
-_APPROVALS = Statement(select(schema.approval.c.id, schema.approval.c.state))
+_APPROVALS = Statement(select(schema.approval.c.id, schema.approval.c.state, schema.approval.c.override_by))
 _DECISIONS = Statement(select(schema.decision))
 _RUNS = Statement(select(schema.run.c.id, schema.run.c.approval, schema.run.c.token, schema.run.c.ended_at))
 _LEASES = Statement(select(schema.lease.c.id, schema.lease.c.state, schema.lease.c.token))
 _KEYS = Statement(select(schema.api_key))
+_DELEGATIONS = Statement(select(schema.delegation))
+_FREEZES = Statement(select(schema.freeze))
+_VOICES = Statement(select(schema.rollback_voice.c.approval, schema.rollback_voice.c.person))
 
 
 @dataclass(slots=True)
@@ -44,6 +47,11 @@ class Told:
     runs: dict[str, tuple[str, int, bool]] = field(default_factory=dict)
     leases: dict[str, tuple[int, bool]] = field(default_factory=dict)
     keys: dict[str, tuple[str, bool, bool]] = field(default_factory=dict)
+    delegations: dict[str, tuple[str, str | None, bool]] = field(default_factory=dict)
+    freezes: dict[str, tuple[str, int, bool]] = field(default_factory=dict)
+    overrides: dict[str, tuple[str, int]] = field(default_factory=dict)
+    voices: dict[str, set[str]] = field(default_factory=dict)
+    """Approval -> who wants it rolled back."""
 
     def hear(self, entry: Mapping[str, Any]) -> None:
         """Take one entry into account."""
@@ -52,6 +60,8 @@ class Told:
             return
         if "state" in details and subject is not None and subject.startswith("A"):
             self.approvals[subject] = details["state"]
+        if details.get("revision", 0) > self.overrides.get(subject, ("", details.get("revision", 0)))[1]:
+            del self.overrides[subject]  # an override is for one revision
         match event:
             case "approval:decided":
                 whose = subject, details["revision"], entry["actor"]
@@ -64,6 +74,20 @@ class Told:
             case "apply:finished" | "apply:failed" | "apply:unknown" | "rollback:finished" | "rollback:failed":
                 if details.get("run") in self.runs:
                     self.runs[details["run"]] = (*self.runs[details["run"]][:2], False)
+            case "rollback:requested":
+                self.voices.setdefault(subject, set()).add(entry["actor"])
+            case "rollback:failed" if "run" not in details:
+                self.voices.pop(subject, None)
+            case "delegation:created":
+                self.delegations[subject] = details["delegator"], details["delegate"], True
+            case "delegation:ended" if subject in self.delegations:
+                self.delegations[subject] = (*self.delegations[subject][:2], False)
+            case "freeze:created":
+                self.freezes[subject] = ", ".join(details["resources"]), details["until"], True
+            case "freeze:ended" if subject in self.freezes:
+                self.freezes[subject] = (*self.freezes[subject][:2], False)
+            case "freeze:overridden":
+                self.overrides[subject] = entry["actor"], details["revision"]
             case "lease:acquired":
                 self.leases[subject] = details["token"], True
             case "key:created":
@@ -127,6 +151,25 @@ def _compare(reader: Reader, told: Told) -> list[str]:
             },
         ),
         *_leases(reader, told),
+        *_differences("delegation", told.delegations, dict(_delegation(row) for row in reader.all(_DELEGATIONS))),
+        *_differences(
+            "freeze",
+            told.freezes,
+            {
+                f"F{row['id']}": (", ".join(orjson.loads(row["resources"])), row["ends_at"], row["ended_at"] is None)
+                for row in reader.all(_FREEZES)
+            },
+        ),
+        *_differences(
+            "override of",
+            {name: actor for name, (actor, _) in told.overrides.items()},
+            {f"A{row['id']}": row["override_by"] for row in reader.all(_APPROVALS) if row["override_by"] is not None},
+        ),
+        *_differences(
+            "wish to roll back",
+            {f"{name} by {person}": True for name, people in told.voices.items() for person in people},
+            {f"A{row['approval']} by {row['person']}": True for row in reader.all(_VOICES)},
+        ),
         *_differences(
             "key",
             told.keys,
@@ -150,6 +193,11 @@ def _differences(what: str, told: Mapping[Any, Any], stored: Mapping[Any, Any]) 
     return sorted(found)
 
 
+def _delegation(row: Row) -> tuple[str, tuple[str, str | None, bool]]:
+    lends = row["kind"] != "away"
+    return f"D{row['id']}", (row["delegator"], row["delegate"] if lends else None, row["ended_at"] is None)
+
+
 def _leases(reader: Reader, told: Told) -> list[str]:
     """Ended leases may be forgotten; those in force may neither appear nor vanish unrecorded."""
     stored = {f"L{row['id']}": row["token"] for row in reader.all(_LEASES) if row["state"] in ("held", "closed")}
@@ -159,8 +207,9 @@ def _leases(reader: Reader, told: Told) -> list[str]:
 
 def _name(key: Any) -> str:
     if isinstance(key, tuple):
-        subject, revision, person = key
-        return f"by {person} on {subject}, revision {revision}"
+        subject, revision, person, voice = key
+        whom = f" for {voice}" if voice != person else ""
+        return f"by {person}{whom} on {subject}, revision {revision}"
     return str(key)
 
 

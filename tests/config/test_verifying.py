@@ -54,6 +54,11 @@ def test_an_untouched_log_is_intact_anchored_and_matches_its_tables(settings: Se
         "INSERT INTO api_key (prefix, hash, principal, decide, created_at, created_by) VALUES ('zz', x'00', 'ana', 1, 1, 'ana')",
         "INSERT INTO decision (id, approval, revision, digest, by, verdict, channel, assurance, at) "
         "VALUES (1, 1, 1, 'd', 'ana', 'approve', 'x', 2, 1)",
+        "INSERT INTO delegation (id, delegator, delegate, kind, assurance, until, created_at) "
+        "VALUES (9, 'ana', 'bo', 'delegate', 2, 9, 1)",
+        "INSERT INTO freeze (id, resources, reason, starts_at, ends_at, created_by, created_at) "
+        "VALUES (9, '[\"env:prod\"]', 'x', 1, 9, 'ana', 1)",
+        "INSERT INTO rollback_voice (approval, person, channel, assurance, at) VALUES (1, 'ana', 'x', 2, 1)",
     ],
 )
 def test_a_row_that_no_entry_tells_of_is_found_although_the_log_is_intact(settings: Settings, statement: str) -> None:

@@ -61,7 +61,8 @@ def test_a_value_that_was_moved_does_not_open(context: str) -> None:
 def test_parts_of_two_values_make_no_third() -> None:
     one, two = sealer().seal("canary", "A142|pin|1"), sealer().seal("yranac", "A142|pin|1")
     for at in range(12, len(one)):
-        assert unreadable(sealer(), one[:at] + two[at:])
+        if (third := one[:at] + two[at:]) not in (one, two):  # by chance the two may agree up to here
+            assert unreadable(sealer(), third)
 
 
 def test_another_key_does_not_open_it() -> None:
