@@ -104,7 +104,7 @@ def _request(tx: Tx, call: Call, args: RequestArgs, proposal: Proposal) -> Outco
     name = ids.show("A", number)
     found = [] if args.draft else asking.hold_back(tx, call.world, find(tx, number))
     if found:
-        text = f"{name} is kept as a draft: {words(found).replace('<id>', name)}, or `submit {name}` once it is over"
+        text = f"{name} is kept as a draft: {words(found, name)}, or `submit {name}` once it is over"
         return Outcome(ok=False, code="frozen", text=text, approval=number)
     what = "is a draft" if args.draft else "is being checked"
     return Outcome(text=f"{name}: {proposal.title} — {what}, policy {proposal.policy.name}", approval=number)

@@ -67,6 +67,8 @@ def summary_of(approval: Mapping[str, Any], *, over: bool = False) -> str:
     match State(approval["state"]):
         case State.DRAFT:
             why = approval.get("why")
+            if why and approval.get("frozen"):
+                return f"Kept as a draft: {show(str(why))}, or `submit {approval['id']}` once it is over."
             return _sent_back(approval) if why else "A draft; nobody has been asked yet."
         case State.SUBMITTED:
             return "Being checked; nobody has been asked yet."

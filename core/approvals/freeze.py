@@ -140,18 +140,20 @@ def demand_thawed(reader: Reader, world: World, approval: Approval, what: str) -
     found = frozen(reader, world, approval)
     if found:
         raise Conflict(
-            "frozen", f"{approval.name} cannot be {what}: {words(found)}", freezes=[e.as_json() for e in found]
+            "frozen",
+            f"{approval.name} cannot be {what}: {words(found, approval.name)}",
+            freezes=[e.as_json() for e in found],
         )
 
 
-def words(found: Sequence[Freeze]) -> str:
-    """Which freezes, until when and why, in one sentence."""
+def words(found: Sequence[Freeze], name: str) -> str:
+    """Which freezes stop the approval of that name, until when and why, and what can be done."""
     told = "; ".join(
         f"{', '.join(each.resources)} is frozen by {each.name} until {rfc3339(each.until)[:16].replace('T', ' ')} UTC"
         f" ({each.reason})"
         for each in found
     )
-    return f"{told}. Somebody with the right override can say `override <id> because …`"
+    return f"{told}. Somebody with the right override can say `override {name} because …`"
 
 
 def create(tx: Tx, *, by: Principal, resources: Sequence[str], reason: str, until: int, channel: str) -> Freeze:

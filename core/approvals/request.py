@@ -177,7 +177,14 @@ def hold_back(tx: Tx, world: World, approval: Approval) -> list[Freeze]:
     """A request for what is frozen is kept as a draft with the reason, so that nothing is lost; the freezes, or []."""
     found = frozen(tx, world, approval)
     if found:
-        change(tx, approval, to=State.DRAFT, closed_why=words(found), submitted_at=None, review_expires_at=None)
+        change(
+            tx,
+            approval,
+            to=State.DRAFT,
+            closed_why=words(found, approval.name),
+            submitted_at=None,
+            review_expires_at=None,
+        )
         tx.record(
             "approval:drafted",
             actor=HUB.id,
