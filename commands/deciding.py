@@ -116,6 +116,7 @@ def _verb(name: Verdict, summary: str) -> Verb:
         run=partial(_decide, verdict=name),
         permission=Permission.DECIDE,
         rest="ids",
+        each="ids",
         because="comment",
         urgent=True,
         locks=LEASE_LOCKS,

@@ -122,6 +122,8 @@ class Verb:
     """The argument that `because …` fills."""
     clauses: Mapping[str, str] = field(default_factory=dict)
     """Keyword -> argument, for `for 30m`, `to @bo`, `until friday`."""
+    each: str | None = None
+    """The argument whose items are handled one by one, each in a transaction of its own with an answer of its own."""
     structured: bool = False
     """True for a verb that only programs send (heartbeats): it is not typed and not in `help`."""
     urgent: bool = False

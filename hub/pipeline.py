@@ -159,6 +159,35 @@ class Pipeline:
                 call, "unknown", NotFound("unknown_command", f"there is no command {command.verb[:60]!r}"), once
             )
         self._limit(call, verb)
+        items = command.args.get(verb.each) if verb.each is not None else None
+        if isinstance(items, list | tuple) and len(items) > 1:
+            return await self._act_each(call, verb, command, list(dict.fromkeys(items)), once)
+        return await self._act(call, verb, command, once)
+
+    async def _act_each(self, call: Call, verb: Verb, command: Command, items: list[Any], once: Once | None) -> Reply:
+        """One reply over several items: each is a command of its own, and one that is refused stops no other."""
+        try:
+            _validated(verb, command.args)
+        except Refusal as refusal:
+            raise await self._refuse(call, verb.name, refusal, once) from None
+        said: list[dict[str, Any]] = []
+        for at, item in enumerate(items):
+            part = replace(once, key=f"{once.key}#{at}") if once is not None else None
+            own = Command(verb=verb.name, args={**command.args, verb.each or "": [item]})
+            try:
+                reply = await self._act(call, verb, own, part)
+            except Refusal as refusal:
+                reply = refused_reply(refusal)
+            text = reply.text if reply.text.startswith(str(item)) else f"{item}: {reply.text}"
+            said.append({"id": item, "ok": reply.ok, "code": reply.code, "text": text})
+        return Reply(
+            ok=all(each["ok"] for each in said),
+            code=next((each["code"] for each in said if not each["ok"]), None),
+            text="\n".join(each["text"] for each in said),
+            data={"items": said},
+        )
+
+    async def _act(self, call: Call, verb: Verb, command: Command, once: Once | None) -> Reply:
         for _ in range(_RETRIES):
             try:
                 args = _validated(verb, command.args)

@@ -17,6 +17,7 @@ from config.hub import build
 from config.settings import read
 from core.approvals.view import view
 from core.audit.stored import verify_stored
+from core.clock import SECOND
 from core.leases.reading import live
 from core.people import keys, links
 from core.people.assurance import Assurance
@@ -478,3 +479,23 @@ async def test_bad_input_gets_a_stable_code_and_changes_nothing(bench: Bench) ->
         reply = await bench.say("bo", text)
         assert (reply.ok, reply.code) == (False, code), text
     assert await bench.events("approval:requested") == []
+
+
+async def test_several_are_decided_one_by_one_and_a_refused_one_stops_no_other(bench: Bench) -> None:
+    seen = [await bench.asked(place) for place in ("one", "two", "three")]
+    names = [each["id"] for each in seen]
+    first = await bench.say("bo", f"reject {' '.join(names)} A99 because not today", message_id="m1", body_hash=b"m1")
+    assert (first.ok, first.code) == (False, "digest_required")  # nothing was shown to Bo yet
+    assert [item["code"] for item in first.data["items"]] == ["digest_required"] * 3 + ["not_found"]
+    assert (await bench.send("bo", "withdraw", {"ids": [names[1]]})).code == "not_yours"
+    assert (await bench.send("ana", "withdraw", {"ids": [names[1]]})).ok
+
+    said = {"message_id": "m2", "body_hash": b"m2", "said_at_us": bench.hub.db.now_us() + 6 * SECOND}
+    second = await bench.say("bo", f"reject {' '.join(names)} because not today", **said)
+    assert [(item["id"], item["ok"]) for item in second.data["items"]] == list(
+        zip(names, (True, False, True), strict=True)
+    )
+    assert [(await bench.look(name))["state"] for name in names] == ["REJECTED", "WITHDRAWN", "REJECTED"]
+    again = await bench.say("bo", f"reject {' '.join(names)} because not today", **said)
+    assert again.text == second.text
+    assert len([each for each in await bench.events("approval:decided") if each["verdict"] == "reject"]) == 2
