@@ -1,12 +1,12 @@
-"""Email: mail as received, and addresses that take none."""
+"""Channels: messages as received, and addresses that take none."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
