@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -21,6 +22,11 @@ from core.store.engine import Engine
 from core.store.migrate import migrate
 from core.store.postgres import PostgresEngine
 from core.store.sqlite import SqliteEngine
+
+
+# How long one example takes says more about what else the machine does than about us.
+settings.register_profile("interlock", deadline=None)
+settings.load_profile("interlock")
 
 
 @pytest.fixture
