@@ -23,7 +23,6 @@ from core.store.migrate import migrate
 from core.store.postgres import PostgresEngine
 from core.store.sqlite import SqliteEngine
 
-
 # How long one example takes says more about what else the machine does than about us.
 settings.register_profile("interlock", deadline=None)
 settings.load_profile("interlock")
