@@ -234,6 +234,19 @@ async def test_a_mailbox_opens_with_an_access_token_and_says_why_one_is_refused(
     assert time.monotonic() - begun < 15
 
 
+async def test_a_server_without_idle_is_polled(lab: Lab) -> None:
+    await empty(lab)
+    settings = lab.imap().model_copy(update={"poll_seconds": 1.0})
+    async with open_mailbox(settings) as box:
+        box._can -= {"IDLE"}
+        assert await box.uids() == []
+        lab.send(written("bob@lab.test", "hub@lab.test", "x\n"), sender="bob@lab.test", to="hub@lab.test")
+        begun = time.monotonic()
+        while not await box.uids():
+            await box.wait(60.0)
+        assert time.monotonic() - begun < 10
+
+
 async def test_a_mail_of_many_megabytes_is_put_aside_unread(lab: Lab, tmp_path: Path) -> None:
     async with bench_on(lab, tmp_path) as bench:
         before = await lab.count("hub", "Quarantine")

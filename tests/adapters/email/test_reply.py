@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from pathlib import Path
@@ -136,6 +137,33 @@ EXPECTED = {
 }
 
 
+# The same to the letter: (lines, the beginning of SHA-256) of what each says, read by eye before it was written down.
+EXACT = {
+    "correct_sig": (1, "5f9baae9efe03939"),
+    "email_1_1": (5, "c5281dbbd27cbae1"),
+    "email_1_2": (28, "a31edfceea3bd12d"),
+    "email_1_3": (3, "45a699de166ff01c"),
+    "email_1_4": (1, "d5df5f5ea29dc7b2"),
+    "email_1_5": (15, "18d397a40a4fcfd9"),
+    "email_1_6": (3, "f82076b7930081c9"),
+    "email_1_7": (1, "4069a5e4143991d9"),
+    "email_1_8": (4, "11d486a9b5c78b28"),
+    "email_2_1": (1, "6877eb4efc86e0cc"),
+    "email_2_2": (1, "c56b35a13deeb2a0"),
+    "email_2_3": (1, "c56b35a13deeb2a0"),
+    "email_BlackBerry": (1, "f00d7af645cdf8a6"),
+    "email_bullets": (9, "668b99fbc4c87b7d"),
+    "email_iPhone": (1, "f00d7af645cdf8a6"),
+    "email_long_quote": (6, "09751622ff17a668"),
+    "email_multi_word_sent_from_my_mobile_device": (1, "f00d7af645cdf8a6"),
+    "email_one_is_not_on": (5, "cc1568514a1d2e4e"),
+    "email_sent_from_my_not_signature": (3, "eef4f758069d65e0"),
+    "email_sig_delimiter_in_middle_of_line": (7, "058c82f46d29372b"),
+    "greedy_on": (6, "a20fd18ab4df6c6e"),
+    "pathological": (2, "e81421c2206e4876"),
+}
+
+
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the reply corpus is other people's data and is not kept here")
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_a_real_reply_is_read_as_its_sender_meant_it(name: str) -> None:
@@ -146,3 +174,4 @@ def test_a_real_reply_is_read_as_its_sender_meant_it(name: str) -> None:
     assert own.startswith(begins), own
     assert own.endswith(ends), own
     assert [word for word in not_own if word in own] == []
+    assert (own.count("\n") + 1, hashlib.sha256(own.encode()).hexdigest()[:16]) == EXACT[name]
