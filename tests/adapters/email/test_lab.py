@@ -143,8 +143,10 @@ async def test_a_mail_that_somebody_has_seen_is_handled_all_the_same(lab: Lab, t
     await empty(lab)
     seen = written("alice@lab.test", "hub@lab.test", "note seen because why not\n")
     lab.send(seen, sender="alice@lab.test", to="hub@lab.test")
-    async with lab.mailbox("hub") as box:
-        uid = (await box.uids())[-1]
+    async with asyncio.timeout(20), lab.mailbox("hub") as box:
+        while not (uids := await box.uids()):
+            await asyncio.sleep(0.05)
+        (uid,) = uids
         await box._do("STORE", lambda: box._client.uid("store", str(uid), "+FLAGS", r"(\Seen)"))
     async with bench_on(lab, tmp_path, more="    commands: true\n", fresh=False) as bench:
 
