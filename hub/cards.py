@@ -110,6 +110,7 @@ def _risk(approval: Mapping[str, Any]) -> Literal["low", "medium", "high"]:
 
 
 def _fields(approval: Mapping[str, Any]) -> Iterator[Field]:
+    yield from _run(approval)  # once it ran, how that went is what its readers came for
     yield from _bound(approval)
     yield from _earlier(approval)
     yield Field(label="Needs", value=_needed(approval))
@@ -120,7 +121,6 @@ def _fields(approval: Mapping[str, Any]) -> Iterator[Field]:
     yield from _decided(approval)
     yield from _checks(approval)
     yield from _waiting(approval)
-    yield from _run(approval)
 
 
 def _bound(approval: Mapping[str, Any]) -> Iterator[Field]:

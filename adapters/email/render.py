@@ -24,6 +24,7 @@ MOST_FIELD = 4_000
 """Characters of a preview and of one field; a mail past 102 kB is cut by some readers, and the rest is on the page."""
 
 _COLOURS: Mapping[str, str] = {"primary": "#1f7a4d", "danger": "#b3261e", "plain": "#4a5568"}
+_MARKS: Mapping[str, str] = {"+": "plus", "-": "minus"}
 _BY_MAIL = {"approve": "approve", "reject": "reject because ", "request-changes": "request-changes because "}
 _TOLD = frozenset(
     {
@@ -92,7 +93,8 @@ def mail(settings: Settings, post: Post, *, root: str | None, now: datetime, zon
     preview = _cut(card.preview, MOST_PREVIEW) if card.preview else None
     expires = _moment(card.expires_at, zone) if card.expires_at else None
     found.set_content(_plain(card, preview, expires, buttons))
-    html = _template("mail.html").render(card=card, preview=preview, expires=expires, buttons=buttons)
+    lines = _marked(preview) if preview else []
+    html = _template("mail.html").render(card=card, preview=lines, expires=expires, buttons=buttons)
     found.add_alternative(html, subtype="html")
     return found
 
@@ -182,6 +184,13 @@ def _plain(card: Card, preview: str | None, expires: str | None, buttons: list[d
 
 def _indented(text: str) -> list[str]:
     return [f"    {line}" for line in text.split("\n")]
+
+
+def _marked(preview: str) -> list[tuple[str, str]]:
+    """Each line and its mark: `plus` or `minus` in a unified diff, else none."""
+    lines = preview.rstrip("\n").split("\n")
+    diff = any(line.startswith(("+++ ", "@@ ")) for line in lines)
+    return [(_MARKS.get(line[:1], "") if diff else "", line) for line in lines]
 
 
 def _short(card: Card) -> Card:
