@@ -30,6 +30,10 @@ _PLACE = {
     "messages_tab_disabled": "the app's Messages tab is off: switch it on under App Home",
     "restricted_action": "the workspace does not let the bot write there",
     "restricted_action_read_only_channel": "the channel is read-only",
+    "restricted_action_thread_only_channel": "the channel takes replies only",
+    "restricted_action_non_threadable_channel": "the channel takes no replies",
+    "channel_is_limited_access": "the channel is open to some people only",
+    "is_inactive": "the channel is frozen",
 }
 _TOKEN = {
     "invalid_auth": "Slack does not know the bot token",
@@ -37,6 +41,9 @@ _TOKEN = {
     "account_inactive": "the bot's account is deactivated",
     "token_revoked": "the bot token was revoked",
     "token_expired": "the bot token has expired",
+    "not_allowed_token_type": "the token is of another kind than the bot's",
+    "ekm_access_denied": "the organisation's administrators hold messages back",
+    "access_denied": "the workspace denies the bot access",
     "missing_scope": "the bot lacks a scope",
     "no_permission": "the bot lacks a permission",
     "org_login_required": "the workspace is being moved to an organisation",
@@ -46,10 +53,21 @@ _FINAL = {
     "message_not_found": "the message was deleted",
     "cant_update_message": "the message is not ours to change",
     "edit_window_closed": "the workspace lets nobody change a message of that age",
+    "expired_trigger_id": "the three seconds in which a dialog may open were over",
+    "exchanged_trigger_id": "a dialog was opened for that press already",
+    "invalid_trigger_id": "Slack does not know that press any more",
+}
+_FORM = {
     "invalid_blocks": "Slack does not take the message's form",
+    "invalid_blocks_format": "Slack does not take the message's form",
+    "invalid_metadata_format": "Slack does not take the message's metadata",
     "msg_too_long": "Slack does not take a message of that length",
     "msg_blocks_too_long": "Slack does not take a message of that length",
 }
+
+
+class WrongForm(DeliveryFailed):
+    """Slack takes no message of that form, and would take another one."""
 
 
 class Api:
@@ -144,6 +162,8 @@ class Api:
             return DeliveryFailed(words, permanent=True, address_is_dead=True)
         if code in _FINAL:
             return DeliveryFailed(f"{_FINAL[code]} ({code})", permanent=True)
+        if code in _FORM:
+            return WrongForm(f"{_FORM[code]} ({code})", permanent=True)
         return DeliveryFailed(f"Slack answered {status} {code[:60]}".rstrip())
 
 

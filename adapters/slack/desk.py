@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,8 @@ from core.people.assurance import Assurance
 from hub.contracts import Caller, Card, Command, DeliveryFailed, Hub, Inbound, Reply, Sender
 
 _HOME_CARDS = 8
+
+logger = logging.getLogger("interlock.slack")
 
 
 class Desk:
@@ -54,8 +57,7 @@ class Desk:
                 word = "Recorded" if reply.ok else "Not recorded"
                 await self._show(heard.view, render.notice_view(word, reply.text))
             case "asks_reason":
-                view = render.reason_view(heard.token, heard.label, heard.title)
-                await self._api.call("views.open", trigger_id=heard.trigger, view=view)
+                await self._open(heard, render.reason_view(heard.token, heard.label, heard.title))
             case "asks_whole":
                 await self._whole(heard)
             case "opened_home":
@@ -129,12 +131,22 @@ class Desk:
 
     async def _whole(self, heard: Heard) -> None:
         """A dialog at once, for its permission to open lasts three seconds; then all of the request in it."""
-        opened = await self._api.call(
-            "views.open", trigger_id=heard.trigger, view=render.notice_view("One moment", "It is being looked up …")
-        )
+        opened = await self._open(heard, render.notice_view("One moment", "It is being looked up …"))
+        if opened is None:
+            return
         reply = await self._ask(heard, _asking(self._inbound(heard), "show", {"id": heard.token}))
         view = render.whole_view(reply.card) if reply.card is not None else render.notice_view("Sorry", reply.text)
-        await self._show(str((opened.get("view") or {}).get("id") or ""), view)
+        await self._show(opened, view)
+
+    async def _open(self, heard: Heard, view: Mapping[str, Any]) -> str | None:
+        """The id of the dialog that opened; None when Slack opened none, which its presser is told with a way out."""
+        try:
+            answer = await self._api.call("views.open", trigger_id=heard.trigger, view=view)
+        except DeliveryFailed as failed:
+            logger.warning("a dialog in %s did not open: %s", self._channel, failed)
+            await self._answer(heard, Reply(ok=False, text=render.not_opened(heard, str(failed), self._command)))
+            return None
+        return str((answer.get("view") or {}).get("id") or "") or None
 
     async def _show(self, view_id: str | None, view: Mapping[str, Any]) -> None:
         if view_id:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import orjson
 
 from adapters.slack import render
-from adapters.slack.api import Api
+from adapters.slack.api import Api, WrongForm
 from adapters.slack.rooms import Rooms
 from hub.contracts import Card, DeliveryFailed, Post
 
 _MOST_KNOWN = 10_000
+
+logger = logging.getLogger("interlock.slack")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,17 +55,8 @@ class Posting:
     async def post(self, post: Post) -> str:
         """The reference of a new copy. Raises DeliveryFailed."""
         place = await self._place(post.address)
-        message = render.card_message(post.card)
-        answer = await self._api.call(
-            "chat.postMessage",
-            place=place,
-            channel=place,
-            text=message.text,
-            blocks=list(message.blocks),
-            metadata=_metadata(post),
-            unfurl_links=False,
-            unfurl_media=False,
-        )
+        quiet = {"unfurl_links": False, "unfurl_media": False}
+        answer = await self._send("chat.postMessage", post, place=place, channel=place, **quiet)
         said = Reference(channel=str(answer["channel"]), ts=str(answer["ts"]))
         self._note(said.channel, said.ts, post.card.version)
         return (await self._tell(said, post)).text
@@ -68,19 +64,22 @@ class Posting:
     async def update(self, reference: str, post: Post) -> str:
         """The copy shows `post`. Raises DeliveryFailed."""
         said = Reference.of(reference)
-        message = render.card_message(post.card)
         async with self._lock(said.channel, said.ts):
-            await self._api.call(
-                "chat.update",
-                place=said.channel,
-                channel=said.channel,
-                ts=said.ts,
-                text=message.text,
-                blocks=list(message.blocks),
-                metadata=_metadata(post),
-            )
+            await self._send("chat.update", post, place=said.channel, channel=said.channel, ts=said.ts)
             self._note(said.channel, said.ts, post.card.version)
         return (await self._tell(said, post)).text
+
+    async def _send(self, method: str, post: Post, **where: Any) -> Mapping[str, Any]:
+        """The card is there, or a line in its place that says where to see it, when Slack does not take its form."""
+        message = render.card_message(post.card)
+        try:
+            return await self._call(method, message, metadata=_metadata(post), **where)
+        except WrongForm as wrong:
+            logger.error("Slack took no card of %s, so a line stands in its place: %s", post.card.approval, wrong)
+            return await self._call(method, render.bare_message(post.card), **where)
+
+    async def _call(self, method: str, message: render.Message, **where: Any) -> Mapping[str, Any]:
+        return await self._api.call(method, text=message.text, blocks=list(message.blocks), **where)
 
     async def strip(self, channel: str, ts: str, url: str, card: Card) -> None:
         """The pressed message has no button left, unless it shows something as new already."""
@@ -98,15 +97,9 @@ class Posting:
         if news is None or news[0] == said.told:
             return said
         name, message = news
-        await self._api.call(
-            "chat.postMessage",
-            place=said.channel,
-            channel=said.channel,
-            thread_ts=said.ts,
-            text=message.text,
-            blocks=list(message.blocks),
-            unfurl_links=False,
-            unfurl_media=False,
+        quiet = {"unfurl_links": False, "unfurl_media": False}
+        await self._call(
+            "chat.postMessage", message, place=said.channel, channel=said.channel, thread_ts=said.ts, **quiet
         )
         return replace(said, told=name)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from adapters.slack.parse import PRESS, REASON, SAY, VIEW, WHY_BLOCK, WHY_INPUT
+from adapters.slack.parse import PRESS, REASON, SAY, VIEW, WHY_BLOCK, WHY_INPUT, Heard
 from adapters.slack.text import (
     BUTTON,
     CONTEXT,
@@ -59,6 +59,30 @@ def card_message(card: Card) -> Message:
     blocks.append(_context(card.footer or card.approval))
     blocks.append(_actions(card))
     return Message(text=_line(card), blocks=tuple(blocks))
+
+
+def bare_message(card: Card) -> Message:
+    """What is said of a card that Slack does not take: no button, for nobody could see what it decides."""
+    where = card.url or f"show {card.approval}"
+    line = f"{_line(card)}. This card cannot be shown here; see all of it, and decide, at {where}"
+    return Message(text=escape(cut(line, TEXT)), blocks=(_section(plain(line)),))
+
+
+def not_opened(heard: Heard, why: str, command: str) -> str:
+    """What somebody is told whose dialog did not open, with another way to the same end."""
+    words = f"The dialog did not open: {why}. Nothing was done. Press again"
+    if heard.approval is None:
+        return f"{words}."
+    verb = f"show {heard.approval}"
+    if heard.kind == "asks_reason":
+        verb = f"{_verb(heard.label)} {heard.approval} because …"
+    return f"{words}, or type: {command} {verb}"
+
+
+def _verb(label: str) -> str:
+    """The verb behind a button that asks why."""
+    word = unescape(label).rstrip("…. ").lower()
+    return "request-changes" if "change" in word else word if word in WITH_REASON else "reject"
 
 
 def answer_message(reply: Reply, url: str) -> Message:
@@ -163,7 +187,7 @@ def _parts(card: Card) -> Iterator[Json]:
     if weight(_heading(card)) > HEADER:
         yield _section(plain(card.title))
     yield _section(plain(card.summary))
-    yield {"type": "section", "fields": _facts(card)}
+    yield from _facts(card)
     for field in card.fields:
         if field.code:
             yield from _coded(field, _LONG_CODE if field.label == "Runs" else _CODE)
@@ -176,15 +200,16 @@ def _parts(card: Card) -> Iterator[Json]:
             yield _section(plain(cut(f"{field.label}\n{field.value}", _LONG_CODE)))
 
 
-def _facts(card: Card) -> list[Json]:
-    """At most ten short facts, side by side."""
+def _facts(card: Card) -> Iterator[Json]:
+    """Every short fact, side by side, ten to a block."""
     facts = [plain(f"Asked by\n{card.requester}", FIELD)] if card.requester else []
     facts.append(plain(f"Risk\n{card.risk}", FIELD))
     if card.expires_at:
         facts.append(marked(f"Expires\n{moment(card.expires_at)}"))
     short = (each for each in card.fields if not each.code and len(each.value) <= _SHORT)
     facts += [plain(f"{each.label}\n{each.value}", FIELD) for each in short]
-    return facts[:_FIELDS]
+    for at in range(0, len(facts), _FIELDS):
+        yield {"type": "section", "fields": facts[at : at + _FIELDS]}
 
 
 def _coded(field: Field, most: int) -> Iterator[Json]:
@@ -198,7 +223,7 @@ def _coded(field: Field, most: int) -> Iterator[Json]:
 def _everything(card: Card) -> Iterator[Json]:
     yield _section(plain(card.title))
     yield _section(plain(card.summary))
-    yield {"type": "section", "fields": _facts(card)}
+    yield from _facts(card)
     for field in card.fields:
         for part in _pieces(field.value, TEXT - 200, 12):
             yield _section(code(part, field.label) if field.code else plain(f"{field.label}\n{part}"))

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from hubs import until
 
+from adapters.slack.api import Api
 from adapters.slack.parse import Account, said
+from hub.contracts import DeliveryFailed
 
 
 @pytest.mark.anyio
@@ -127,6 +129,35 @@ async def test_view_all_opens_at_once_and_shows_the_whole(office: Any) -> None:
         await until(lambda: any("END" in str(view) for view in o.far.views.values()))
         methods = [method for method, _ in o.far.calls if method.startswith("views.")]
         assert methods == ["views.open", "views.update"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("failure", ["expired_trigger_id", "internal_error", 503])
+async def test_a_dialog_that_does_not_open_is_answered_with_another_way(office: Any, failure: Any) -> None:
+    async with office() as o:
+        card = await o.card()
+        o.far.failures["views.open"] = [failure] * 2
+        words = await o.press(card, "Reject", user="U2")
+        assert "did not open" in words and "Nothing was done" in words and "/hub reject A1 because" in words
+        assert "/hub show A1" in await o.press(card, "View all", user="U2", trigger="t2")
+        assert o.far.views == {} and (await o.bench.state("A1"))["state"] == "REVIEWING"
+
+
+@pytest.mark.anyio
+async def test_a_dialog_that_does_not_open_is_answered_also_when_slack_is_out_of_reach(
+    office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with office() as o:
+        card = await o.card()
+        call = Api.call
+
+        async def cut_off(self: Api, method: str, **arguments: Any) -> Any:
+            if method == "views.open":
+                raise DeliveryFailed("Slack could not be reached: ClientConnectorError")
+            return await call(self, method, **arguments)
+
+        monkeypatch.setattr(Api, "call", cut_off)
+        assert "could not be reached" in await o.press(card, "Reject", user="U2")
 
 
 @pytest.mark.anyio

@@ -128,6 +128,43 @@ async def test_a_revoked_token_sends_people_to_their_next_channel_at_once(office
         assert any("token_revoked" in (each["error"] or "") for each in await copies(o))
 
 
+PLACES = (
+    *("not_in_channel", "channel_not_found", "is_archived", "restricted_action", "user_not_found", "user_disabled"),
+    *("cannot_dm_bot", "messages_tab_disabled"),
+)
+TOKENS = (
+    *("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope"),
+    *("no_permission", "org_login_required", "team_access_not_granted"),
+)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("error", [*PLACES, *TOKENS])
+async def test_every_lasting_refusal_is_in_the_copy_with_its_remedy_and_people_are_asked_elsewhere(
+    office: Any, error: str
+) -> None:
+    async with office(ask='"slack:C1"', channels_more="  chat: {adapter: chat}\n", adapters={"chat": Chat}) as o:
+        o.far.failures["chat.postMessage"] = [error] * 9
+        await o.bench.ask("ana", "request", action="note", params={"text": "x"})
+        await until(lambda: bool(o.bench.channels["chat"].at("@cai")))
+        dead = next(each for each in await copies(o) if each["address"] == "C1")
+        assert dead["state"] == "dead" and dead["error"].endswith((f"({error})", f"({error}); see docs/slack.md"))
+        assert ("slack", "C1") in [(each["channel"], each["address"]) for each in await suppressed(o)]
+        assert "delivery:dead" in await o.bench.events("delivery:")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("error", ["invalid_blocks", "msg_too_long", "msg_blocks_too_long"])
+async def test_a_card_that_slack_does_not_take_is_a_line_without_buttons_that_says_where_it_is(
+    office: Any, error: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with office() as o:
+        o.far.failures["chat.postMessage"] = [error]
+        card = await o.card()
+        assert card.tokens == () and "This card cannot be shown here" in card.words and "/approvals/A1" in card.words
+        assert error in caplog.text
+
+
 @pytest.mark.anyio
 async def test_a_slow_answer_is_no_second_card(office: Any) -> None:
     async with office() as o:
