@@ -134,6 +134,7 @@ VERBS = (
         args=ResolveArgs,
         run=_resolve,
         permission=Permission.RESOLVE,
+        people_only=True,
         positional=("id", "outcome"),
         because="reason",
         urgent=True,

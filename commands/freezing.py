@@ -73,7 +73,15 @@ def _override(tx: Tx, call: Call, args: OverrideArgs, prepared: None) -> Outcome
     approval = own(tx, call, args.id)
     waits = approval.state is State.DRAFT and approval.submitted_at is None and bool(approval.closed_why)
     reason = checked_reason(args.reason) or ""
-    found = freeze.override(tx, call.world, approval, by=call.principal, reason=reason, channel=call.channel)
+    found = freeze.override(
+        tx,
+        call.world,
+        approval,
+        by=call.principal,
+        reason=reason,
+        channel=call.channel,
+        assurance=call.assurance,
+    )
     text = f"{approval.name}: {', '.join(each.name for each in found)} no longer stops this revision"
     if waits:
         approval = find(tx, approval.id)
@@ -105,6 +113,7 @@ VERBS = (
         args=UnfreezeArgs,
         run=_unfreeze,
         permission=Permission.FREEZE,
+        people_only=True,
         positional=("id",),
         usage="unfreeze <freeze>",
         summary="End a freeze.",
@@ -122,6 +131,7 @@ VERBS = (
         args=OverrideArgs,
         run=_override,
         permission=Permission.OVERRIDE,
+        people_only=True,
         positional=("id",),
         because="reason",
         urgent=True,

@@ -23,6 +23,8 @@ class HelpArgs(Args):
 
 def allowed(world: World, principal: Principal, verb: Verb) -> bool:
     """Whether `principal` may use the verb at all; what it names may still be refused."""
+    if verb.people_only and principal.kind in (Kind.AGENT, Kind.SERVICE):
+        return False
     match verb.permission:
         case Permission.KNOWN | Permission.CHECKED:
             return True

@@ -216,6 +216,7 @@ def _structured(name: str, args: type[Args], run: Any, summary: str, *, urgent: 
         permission=right,
         usage=name,
         summary=summary,
+        people_only=name == "lease-break",
         structured=True,
         urgent=urgent,
         locks=LEASE_LOCKS,

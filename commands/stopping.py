@@ -72,6 +72,7 @@ VERBS = (
         args=NoArgs,
         run=_resume,
         permission=Permission.STOP,
+        people_only=True,
         urgent=True,
         unlimited=True,
         usage="resume",

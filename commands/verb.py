@@ -130,5 +130,7 @@ class Verb:
     """Decisions, stops, heartbeats, releases: first in the writer's queue, never limited by the reserve."""
     unlimited: bool = False
     """Stop is never rate-limited."""
+    people_only: bool = False
+    """True for what lets go on what was held back, or says how it ended: beside the right it takes a person (P12)."""
     locks: tuple[str, ...] = ()
     """What the function changes beside its own rows (core.leases.terms.LEASE_LOCKS); locked first on PostgreSQL."""

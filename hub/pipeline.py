@@ -25,6 +25,7 @@ from core.clock import Clock
 from core.errors import Forbidden, Invalid, NotFound, Refusal, Stale, TooFast, Unproven
 from core.ids import show
 from core.once import Once, keep, recall
+from core.people.assurance import Assurance, demand_assurance
 from core.people.directory import Kind, Principal
 from core.store.database import Database
 from core.store.encoding import dump, load
@@ -263,15 +264,25 @@ class _Answered(Refusal):
 def demand_may(call: Call, verb: Verb) -> None:
     """Nothing, when the caller has the verb's permission. Raises Forbidden."""
     principal = call.principal
-    if verb.permission is Permission.DECIDE:
-        if principal.kind is not Kind.PERSON:
-            raise Forbidden("not_a_person", "agents and services ask; only people decide")
-        if not call.may_decide:
-            raise Forbidden("key_may_not_decide", "this key was made without the right to decide")
+    if verb.people_only or verb.permission is Permission.DECIDE:
+        _demand_person(call, verb)
     if not allowed(call.world, principal, verb):
         raise Forbidden(
             "not_allowed", f"{principal.id} may not {verb.name}; it needs the right {verb.permission.value}"
         )
+
+
+def _demand_person(call: Call, verb: Verb) -> None:
+    """Nothing for a person who comes with a proof that decides; the operator passes on to what their rights say."""
+    kind = call.principal.kind
+    if kind is Kind.OPERATOR and verb.permission is not Permission.DECIDE:
+        return
+    if kind is not Kind.PERSON:
+        raise Forbidden("not_a_person", "agents and services ask; only people decide")
+    if not call.may_decide:
+        raise Forbidden("key_may_not_decide", "this key was made without the right to decide")
+    if verb.people_only:
+        demand_assurance(call.assurance, Assurance.CHAT)
 
 
 def _validated(verb: Verb, args: Any) -> Any:

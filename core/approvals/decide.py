@@ -19,7 +19,7 @@ from core.clock import SECOND
 from core.errors import Conflict, Forbidden, Invalid, Stale
 from core.ids import show
 from core.leases.ending import end_for_approval
-from core.people.assurance import Assurance
+from core.people.assurance import Assurance, demand_assurance
 from core.people.directory import HUB, Kind, Principal
 from core.policy.ballot import Ballot, Vote
 from core.policy.counting import count_on, rejected
@@ -73,7 +73,7 @@ def decide(
     given = decisions(tx, approval.id, approval.revision)
     speaking = _voices(tx, ballot, approval, by, verdict, given)
     _demand_digest(approval, digest)
-    _demand_assurance(policy, verdict, assurance)
+    demand_assurance(assurance, policy.min_assurance if verdict == "approve" else Assurance.EMAIL)
     mine = [each for each in given if each.by == by.id]
     if mine and _says_nothing_new(mine, verdict, speaking):
         return Decided(state=approval.state, first=False)
@@ -291,15 +291,4 @@ def _demand_digest(approval: Approval, digest: str | None) -> None:
             "digest_stale",
             f"{approval.name} has changed since you saw it; look at it again",
             revision=approval.revision,
-        )
-
-
-def _demand_assurance(policy: Policy, verdict: Verdict, assurance: Assurance) -> None:
-    wanted = policy.min_assurance if verdict == "approve" else Assurance.EMAIL
-    if assurance < wanted:
-        raise Forbidden(
-            "assurance_too_low",
-            f"this needs {wanted.word} and you come with {assurance.word}; sign in on the page and decide there",
-            needs=wanted.word,
-            has=assurance.word,
         )

@@ -18,7 +18,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 from core import ids
 from core.clock import SECOND, rfc3339
 from core.errors import Conflict, Forbidden, Invalid, NotFound
-from core.people.assurance import Assurance
+from core.people.assurance import Assurance, demand_assurance
 from core.people.directory import HUB, Kind, Principal
 from core.policy.proxy import Proxy
 from core.store import schema
@@ -246,13 +246,7 @@ def delegation_json(delegation: Delegation) -> dict[str, Any]:
 def _demand_may(by: Principal, assurance: Assurance) -> None:
     if by.kind is not Kind.PERSON:
         raise Forbidden("not_a_person", "agents and services ask; only people decide, and only they delegate")
-    if assurance < Assurance.CHAT:
-        raise Forbidden(
-            "assurance_too_low",
-            f"this needs chat and you come with {assurance.word}; sign in on the page and say it there",
-            needs="chat",
-            has=assurance.word,
-        )
+    demand_assurance(assurance, Assurance.CHAT)
 
 
 def _demand_person(world: World, name: str) -> None:

@@ -19,11 +19,13 @@ from sqlalchemy import BigInteger, bindparam, insert, select, update
 
 from core import ids
 from core.approvals.approval import Approval, change
+from core.approvals.rule import rule_in_force
 from core.approvals.states import OPEN
 from core.clock import SECOND, from_us, rfc3339, to_us
 from core.errors import Conflict, Forbidden, Invalid
 from core.leases.resource import check, conflict
-from core.people.directory import HUB, Principal
+from core.people.assurance import Assurance, demand_assurance
+from core.people.directory import HUB, Kind, Principal
 from core.policy.counting import barred_by
 from core.store import schema
 from core.store.encoding import dump, load
@@ -223,14 +225,20 @@ def any_over(reader: Reader) -> bool:
     return reader.one(_OVER, now=reader.now_us) is not None
 
 
-def override(tx: Tx, world: World, approval: Approval, *, by: Principal, reason: str, channel: str) -> list[Freeze]:
+def override(
+    tx: Tx, world: World, approval: Approval, *, by: Principal, reason: str, channel: str, assurance: Assurance
+) -> list[Freeze]:
     """The freezes of now and later no longer stop this revision; which they are now.
 
-    The caller has checked the right `override`. Raises Forbidden `own_request` for who asked, or owns who did;
-    Invalid `reason_required`; Conflict (`wrong_state`, `not_frozen`).
+    The caller has checked the right `override`. It takes what approving takes: a person, as strongly proved as the
+    policy wants of them. Raises Forbidden (`not_a_person`, `assurance_too_low`; `own_request` for who asked, or owns who
+    did), Invalid `reason_required`, Conflict (`wrong_state`, `not_frozen`, `policy_changed`).
     """
+    if by.kind is not Kind.PERSON:
+        raise Forbidden("not_a_person", "agents and services ask; only people let a request past a freeze")
     if by.id in barred_by(approval.requester, approval.owners, world.people):
         raise Forbidden("own_request", f"you asked for {approval.name}, or own who did; somebody else must override")
+    demand_assurance(assurance, rule_in_force(world, approval).min_assurance)
     if not reason.strip():
         raise Invalid("reason_required", "say why this cannot wait")
     if approval.state not in OPEN:
@@ -244,7 +252,11 @@ def override(tx: Tx, world: World, approval: Approval, *, by: Principal, reason:
         actor=by.id,
         subject=approval.name,
         channel=channel,
-        details={"revision": approval.revision, "freezes": [each.name for each in found]},
+        details={
+            "revision": approval.revision,
+            "freezes": [each.name for each in found],
+            "assurance": assurance.word,
+        },
         private={"reason": reason},
     )
     return found

@@ -23,7 +23,7 @@ from core.ids import parse, show
 from core.leases.fence import raise_fence
 from core.leases.lease import Lease
 from core.leases.proving import prove_held
-from core.people.assurance import Assurance
+from core.people.assurance import Assurance, demand_assurance
 from core.people.directory import HUB, Kind, Principal
 from core.policy.ballot import Ballot, Vote
 from core.policy.counting import Tally, tally
@@ -110,13 +110,7 @@ def ask(
     if not eligible and not (own and rule.rollback == "allow"):
         why = "you asked for it; somebody who could approve it" if own else "whoever could approve it"
         raise Forbidden("not_eligible", f"{why} decides on taking {approval.name} back: `who {approval.name}`")
-    if assurance < rule.min_assurance:
-        raise Forbidden(
-            "assurance_too_low",
-            f"this needs {rule.min_assurance.word} and you come with {assurance.word}; sign in on the page",
-            needs=rule.min_assurance.word,
-            has=assurance.word,
-        )
+    demand_assurance(assurance, rule.min_assurance)
     if by.id in {row["person"] for row in tx.all(_VOICES, approval=approval.id)}:
         return Asked(decided=False, first=False, count=count_of(tx, ballot, approval))
     tx.run(

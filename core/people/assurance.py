@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from core.errors import Forbidden
+
 
 class Assurance(IntEnum):
     """A proof's strength; comparisons follow the order."""
@@ -26,3 +28,14 @@ class Assurance(IntEnum):
             if level.word == word:
                 return level
         raise ValueError(f"{word!r} is no assurance; use one of {', '.join(level.word for level in cls)}")
+
+
+def demand_assurance(has: Assurance, wanted: Assurance) -> None:
+    """Nothing for a proof that is strong enough. Raises Forbidden `assurance_too_low`, naming both."""
+    if has < wanted:
+        raise Forbidden(
+            "assurance_too_low",
+            f"this needs {wanted.word} and you come with {has.word}; sign in on the page and say it there",
+            needs=wanted.word,
+            has=has.word,
+        )
