@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from pydantic import Field
 
@@ -40,6 +41,28 @@ def usage_of(action: Action) -> str:
     return " ".join([action.name, *words, "[because <reason>]"])
 
 
+def _described(action: Action) -> dict[str, Any]:
+    """What a program must know to ask for an action."""
+    return {
+        "name": action.name,
+        "title": action.title,
+        "description": action.description,
+        "params": [
+            {
+                "name": param.name,
+                "type": param.type,
+                "required": param.required,
+                "description": param.description,
+                "pattern": param.pattern,
+                "enum": list(param.enum) if param.enum is not None else None,
+                "default": param.default,
+                "secret": param.secret,
+            }
+            for param in action.params
+        ],
+    }
+
+
 def help_verb(verbs: Iterable[Verb]) -> Verb:
     """The verb `help` over these verbs and itself."""
     known = list(verbs)
@@ -55,7 +78,8 @@ def help_verb(verbs: Iterable[Verb]) -> Verb:
                 raise NotFound(
                     "unknown_command", f"there is no {args.verb!r} that you may use; `help` lists what there is"
                 )
-        return Outcome(text="\n".join(lines), data={"items": [line.split("\n    ") for line in lines]})
+        data = {"items": [line.split("\n    ") for line in lines], "actions": [_described(each) for each in actions]}
+        return Outcome(text="\n".join(lines), data=data)
 
     mine = Verb(
         name="help",

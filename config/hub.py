@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from commands.registry import Registry
@@ -26,8 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ADAPTERS = "interlock.adapters"
-BUILT_IN = (Channel(name="page", adapter="websocket"), Channel(name="hooks", adapter="webhook"))
-"""Channels that every hub has, whatever is configured."""
+BUILT_IN = (
+    Channel(name="page", adapter="websocket"),
+    Channel(name="hooks", adapter="webhook"),
+    *([Channel(name="mcp", adapter="mcp")] if find_spec("mcp") else []),
+)
+"""Channels that every hub has, whatever is configured; `mcp` where the extra of that name is installed."""
 
 
 def build(

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from config.cli import asking, auditing, deciding, keys, leasing, policy, receipts, setup, slack, up
+from config.cli import asking, auditing, deciding, keys, leasing, mcp, policy, receipts, setup, slack, up
 from config.cli.exits import Exit, Failure
 from config.cli.output import complain
 
@@ -38,6 +38,7 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(slack.app, name="slack")
 app.command("receipt")(receipts.receipt)
 app.command("verify-receipt")(receipts.verify_receipt)
+app.command("mcp")(mcp.mcp)
 app.command("login-link")(keys.login_link)
 
 

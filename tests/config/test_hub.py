@@ -20,7 +20,7 @@ def test_an_adapter_without_its_package_names_it_and_what_to_install(
 ) -> None:
     (tmp_path / "needy.py").write_text("import a_package_of_nobody\n")
     monkeypatch.syspath_prepend(tmp_path)
-    points = {"websocket": "adapters.websocket.adapter:adapter", "webhook": "adapters.webhook.adapter:adapter"}
+    points = {name: f"adapters.{name}.adapter:adapter" for name in ("websocket", "webhook", "mcp")}
     found = {
         name: EntryPoint(name, value, "interlock.adapters")
         for name, value in {**points, "slack": "needy:adapter"}.items()

@@ -51,7 +51,7 @@ async def test_people_and_agents_are_listed_with_pages(house: House) -> None:
 
 async def test_channels_deliveries_and_stats_are_listed(house: House) -> None:
     names = [each["name"] for each in (await house.ask("bo", "GET", "/v1/channels")).json()["items"]]
-    assert names == ["hooks", "page"]
+    assert names == ["hooks", "mcp", "page"]
     assert (await house.ask("ana", "GET", "/v1/deliveries")).json() == {"items": [], "next": None}
     assert (await house.ask("ana", "GET", "/v1/deliveries?state=odd")).status_code == 400
     assert (await house.ask("ana", "GET", "/v1/deliveries?cursor=x")).status_code == 400
