@@ -13,11 +13,11 @@ from core.clock import parse_duration, rfc3339, show_duration
 from core.errors import Forbidden, Invalid, Refusal
 from core.leases.acquiring import acquire
 from core.leases.ending import break_, release
-from core.leases.lease import Lease, Ticket
+from core.leases.lease import Lease, Ticket, in_words
 from core.leases.reading import live, queue
-from core.leases.renewing import heartbeat
+from core.leases.renewing import heartbeat, heartbeat_session
 from core.leases.request import Acquire
-from core.leases.terms import LEASE_LOCKS, class_of
+from core.leases.terms import LEASE_LOCKS, MAX_BATCH, MAX_HOLD_SECONDS, class_of
 from core.leases.waiting import cancel, poll
 from core.store.tx import Tx
 
@@ -56,6 +56,7 @@ class AcquireArgs(Args):
     mode: Literal["exclusive", "shared"] = "exclusive"
     ttl_seconds: float = 30.0
     wait_seconds: float = 0.0
+    max_hold_seconds: float = MAX_HOLD_SECONDS
     priority: int = 0
     purpose: str | None = None
     holder: str | None = None
@@ -68,6 +69,13 @@ class TokenArgs(Args):
 
     lock_id: str
     token: int
+
+
+class SessionArgs(Args):
+    """Which leases of one session, each with its token."""
+
+    session: str = Field(min_length=1, max_length=128)
+    leases: Annotated[list[TokenArgs], Field(min_length=1, max_length=MAX_BATCH)]
 
 
 class BreakArgs(Args):
@@ -104,6 +112,7 @@ def ticket_json(ticket: Ticket) -> dict[str, Any]:
         "resources": list(ticket.resources),
         "lease": lease_json(ticket.lease) if ticket.lease is not None else None,
         "cycle": list(ticket.cycle),
+        "detail": in_words(ticket.cycle) if ticket.cycle else None,
     }
 
 
@@ -168,6 +177,7 @@ def _acquire(tx: Tx, call: Call, args: AcquireArgs, prepared: None) -> Outcome:
                 mode=args.mode,
                 ttl_seconds=args.ttl_seconds,
                 wait_seconds=args.wait_seconds,
+                max_hold_seconds=args.max_hold_seconds,
                 rank_class=class_of(args.priority),
                 purpose=args.purpose,
                 holder=args.holder,
@@ -182,6 +192,15 @@ def _acquire(tx: Tx, call: Call, args: AcquireArgs, prepared: None) -> Outcome:
 def _heartbeat(tx: Tx, call: Call, args: TokenArgs, prepared: None) -> Outcome:
     lease = heartbeat(tx, call.principal.id, args.lock_id, args.token)
     return Outcome(text=f"{lease.lock_id}: renewed", data={"lease": lease_json(lease)}, record=False)
+
+
+def _heartbeat_session(tx: Tx, call: Call, args: SessionArgs, prepared: None) -> Outcome:
+    held = [(each.lock_id, each.token) for each in args.leases]
+    renewed = heartbeat_session(tx, call.principal.id, args.session, held)
+    alive = {lease.lock_id for lease in renewed}
+    lost = [lock_id for lock_id, _ in held if lock_id not in alive]
+    data = {"items": [lease_json(lease) for lease in renewed], "lost": lost}
+    return Outcome(text=f"{len(renewed)} renewed, {len(lost)} lost", data=data, record=False)
 
 
 def _release(tx: Tx, call: Call, args: TokenArgs, prepared: None) -> Outcome:
@@ -268,6 +287,9 @@ VERBS = (
     ),
     _structured("lease-acquire", AcquireArgs, _acquire, "Acquire a lease, or a place in the queue."),
     _structured("lease-heartbeat", TokenArgs, _heartbeat, "Renew a lease.", urgent=True),
+    _structured(
+        "lease-heartbeats", SessionArgs, _heartbeat_session, "Renew several leases of one session.", urgent=True
+    ),
     _structured("lease-release", TokenArgs, _release, "Give a lease back.", urgent=True),
     _structured("lease-break", BreakArgs, _break, "End another's lease."),
     _structured("lease-poll", TicketArgs, _poll, "Look at a place in the queue, which keeps it.", urgent=True),

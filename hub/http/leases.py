@@ -14,6 +14,7 @@ from commands.leasing import lease_json
 from core import ids
 from core.errors import Invalid
 from core.leases.lease import lease_of
+from core.leases.terms import MAX_BATCH
 from core.store import schema
 from core.store.rows import Reader
 from core.store.statement import Statement
@@ -46,6 +47,7 @@ def routes() -> list[BaseRoute]:
     """The routes of this file that go without FastAPI."""
     return [
         _hot("/v1/leases/acquire", acquire, "POST", "Acquire all of the resources, or a place in the queue.", _ACQUIRE),
+        _hot("/v1/leases/heartbeat", heartbeats, "POST", "Renew up to 200 leases of one session.", _HEARTBEATS),
         _hot("/v1/leases/{lock_id}/heartbeat", heartbeat, "POST", "Renew a lease.", _TOKEN),
         _hot("/v1/leases/{lock_id}/release", release, "POST", "Give a lease back.", _TOKEN),
         _hot("/v1/leases/{lock_id}/break", break_lease, "POST", "End another's lease.", {"reason": {"type": "string"}}),
@@ -84,6 +86,13 @@ async def acquire(ask: Ask) -> Response:
 async def heartbeat(ask: Ask) -> Response:
     """The renewed lease."""
     return await _on_lease(ask, "lease-heartbeat")
+
+
+@needs(verb("lease-heartbeats"))
+async def heartbeats(ask: Ask) -> Response:
+    """The renewed leases, and the ids of those that are lost."""
+    reply = await ask.act("lease-heartbeats", _object(ask))
+    return answer({"items": reply.data["items"], "lost": reply.data["lost"]})
 
 
 @needs(verb("lease-release"))
@@ -160,8 +169,23 @@ _ACQUIRE = {
     "priority": {"type": "integer"},
     "purpose": {"type": "string"},
     "holder": {"type": "string"},
+    "session": {"type": "string"},
+    "max_hold_seconds": {"type": "number"},
 }
-_REQUIRED = ("resources", "token", "reason")
+_HEARTBEATS = {
+    "session": {"type": "string"},
+    "leases": {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MAX_BATCH,
+        "items": {
+            "type": "object",
+            "properties": {"lock_id": {"type": "string"}, **_TOKEN},
+            "required": ["lock_id", "token"],
+        },
+    },
+}
+_REQUIRED = ("resources", "token", "reason", "leases")
 
 
 def _hot(
@@ -171,7 +195,7 @@ def _hot(
     summary: str,
     properties: dict[str, Any] | None,
 ) -> Hot:
-    shape = "Ticket" if "tickets" in path else "Lease"
+    shape = "Ticket" if "tickets" in path else "Leases" if path == "/v1/leases/heartbeat" else "Lease"
     done = {
         "description": shape,
         "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{shape}"}}},

@@ -169,10 +169,16 @@ _SCHEMAS: dict[str, Any] = {
         expires_at=_MAYBE_TEXT,
         purpose=_MAYBE_TEXT,
     ),
+    "Leases": _object(
+        items={"type": "array", "items": {"$ref": "#/components/schemas/Lease"}},
+        lost=_TEXTS,
+    ),
     "Ticket": _object(
         ticket=_TEXT,
         state=_TEXT,
         position=_NUMBER,
+        cycle={"type": "array", "items": {"type": "object"}},
+        detail=_MAYBE_TEXT,
         lease={"anyOf": [{"$ref": "#/components/schemas/Lease"}, {"type": "null"}]},
     ),
 }

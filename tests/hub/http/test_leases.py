@@ -29,6 +29,33 @@ async def test_acquire_heartbeat_release_and_release_again(house: House) -> None
     assert (await house.ask("bot", "GET", "/v1/leases")).json()["items"] == []
 
 
+async def test_leases_of_a_session_are_renewed_together_and_what_is_lost_is_named(house: House) -> None:
+    mine = {"ttl_seconds": 30, "session": "s1"}
+    held = [
+        (await house.ask("bot", "POST", "/v1/leases/acquire", {"resources": [f"env:{at}"], **mine})).json()
+        for at in range(3)
+    ]
+    await house.ask("bot", "POST", f"/v1/leases/{held[0]['lock_id']}/release", {"token": held[0]["token"]})
+    pairs = [{"lock_id": each["lock_id"], "token": each["token"]} for each in held]
+    renewed = await house.ask("bot", "POST", "/v1/leases/heartbeat", {"session": "s1", "leases": pairs})
+    assert renewed.status_code == 200, renewed.text
+    assert [each["lock_id"] for each in renewed.json()["items"]] == [each["lock_id"] for each in held[1:]]
+    assert renewed.json()["lost"] == [held[0]["lock_id"]]
+    others = await house.ask("ci", "POST", "/v1/leases/heartbeat", {"session": "s1", "leases": pairs})
+    assert others.json()["items"] == []
+    many = [pairs[1]] * 201
+    refused = await house.ask("bot", "POST", "/v1/leases/heartbeat", {"session": "s1", "leases": many})
+    assert refused.status_code == 400
+
+
+async def test_the_longest_hold_bounds_what_heartbeats_give(house: House) -> None:
+    body = {**PROD, "ttl_seconds": 30, "max_hold_seconds": 30}
+    lease = (await house.ask("bot", "POST", "/v1/leases/acquire", body)).json()
+    path = f"/v1/leases/{lease['lock_id']}/heartbeat"
+    renewed = (await house.ask("bot", "POST", path, {"token": lease["token"]})).json()
+    assert renewed["expires_at"] == lease["expires_at"]
+
+
 async def test_who_does_not_wait_hears_who_holds_it(house: House) -> None:
     await house.ask("bot", "POST", "/v1/leases/acquire", {**PROD, "purpose": "deploy"})
     answer = await house.ask("ci", "POST", "/v1/leases/acquire", PROD)
