@@ -29,6 +29,7 @@ from core.approvals.reload import in_force, matched, publish_world
 from core.approvals.run import find_run
 from core.audit.keys import SigningKey
 from core.audit.log import Committed
+from core.audit.note import sign
 from core.clock import Clock, SystemClock
 from core.errors import Conflict, Refusal, StoreError
 from core.leases.terms import LEASE_LOCKS
@@ -389,6 +390,10 @@ class Hub:
     def checkpoint_key(self) -> str:
         """The verifier key of the checkpoints, as text."""
         return self.signer.verifier.text
+
+    def state(self, text: str) -> str:
+        """The note of a statement, signed by the key of the checkpoints."""
+        return sign(text, [self.signer]).render()
 
     # --- configuration ---
 

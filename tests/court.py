@@ -37,8 +37,8 @@ from core.store.statement import Statement
 from core.store.tx import Tx
 from core.world import World
 
-ACTION = Action(name="work", title="Work", apply=CommandSpec(argv=("true",)), canonical="a")
-OTHER = Action(name="play", title="Play", apply=CommandSpec(argv=("true",)), canonical="b")
+ACTION = Action(name="work", title="Work", apply=CommandSpec(argv=("true",)), canonical='{"name":"work"}')
+OTHER = Action(name="play", title="Play", apply=CommandSpec(argv=("true",)), canonical='{"name":"play"}')
 _LOG = Statement(select(schema.log.c.entry).order_by(schema.log.c.seq))
 
 

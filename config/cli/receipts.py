@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,11 +11,17 @@ from config.cli.exits import Exit, Failure
 from config.cli.options import AsJson, DataPath, settings
 from config.cli.output import answer, progress
 
+if TYPE_CHECKING:
+    from core.audit.keys import VerifierKey
+
+_MOST_BYTES = 64 << 20
+
 
 def receipt(
     approval: Annotated[str, typer.Argument(help="Which one, like A142.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; else standard output.")] = None,
     data: DataPath = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write the receipt of an approved request: one JSON file that anybody can check without the hub."""
     import orjson
@@ -26,7 +32,7 @@ def receipt(
         made = client.get(f"/v1/approvals/{approval}/receipt")
     text = orjson.dumps(made, option=orjson.OPT_INDENT_2).decode()
     if output is None:
-        answer(text, made, as_json=False)
+        answer(text, made, as_json=as_json)
         return
     try:
         with output.open("x") as file:
@@ -43,29 +49,48 @@ def verify_receipt(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Check a receipt, with no hub, database or network; exit 1 when it proves nothing."""
+    """Check a receipt, with no hub, database or network: 0 verified, 1 does not verify, 2 nothing to check."""
     from dataclasses import asdict
 
-    import orjson
-
-    from core.audit.keys import VerifierKey
     from core.errors import Invalid
-    from core.receipt.receipt import lines, verify
+    from core.receipt.receipt import verify
+    from core.receipt.words import lines
 
-    keys = [VerifierKey.parse(_key_text(each)) for each in key]
+    keys = [_verifier(each) for each in key]
+    given = _given(file)
     try:
-        found = verify(orjson.loads(file.read_bytes()), keys)
-    except FileNotFoundError:
-        raise Failure("no_file", f"there is no {file}", Exit.USAGE) from None
-    except (orjson.JSONDecodeError, Invalid) as error:
-        code, message = (
-            (error.code, error.message) if isinstance(error, Invalid) else ("bad_receipt", f"{file} is no JSON")
-        )
-        answer(message, {"ok": False, "code": code, "message": message}, as_json=as_json)
+        found = verify(given, keys)
+    except Invalid as error:
+        answer(error.message, {"ok": False, "code": error.code, "message": error.message}, as_json=as_json)
         raise typer.Exit(Exit.PROBLEM) from None
     answer("\n".join(lines(found)), {"ok": True, **asdict(found)}, as_json=as_json)
 
 
-def _key_text(given: str) -> str:
+def _given(file: Path) -> dict[str, Any]:
+    """The JSON object in the file. Raises Failure (usage) when there is none to check."""
+    import orjson
+
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise Failure("no_file", f"{file} cannot be read: {error.strerror}", Exit.USAGE) from None
+    if len(data) > _MOST_BYTES:
+        raise Failure("too_large", f"{file} has more than {_MOST_BYTES >> 20} MB; no receipt does", Exit.USAGE)
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        value = None
+    if not isinstance(value, dict) or "interlock_receipt" not in value:
+        raise Failure("no_receipt", f"{file} is no receipt: it is not the JSON that `receipt` writes", Exit.USAGE)
+    return value
+
+
+def _verifier(given: str) -> VerifierKey:
+    from core.audit.keys import VerifierKey
+
     path = Path(given)
-    return (path.read_text() if "+" not in given and path.is_file() else given).strip()
+    try:
+        return VerifierKey.parse(path.read_text() if "+" not in given and path.is_file() else given)
+    except (OSError, UnicodeDecodeError):
+        raise Failure("bad_key", f"{path} holds no verifier key", Exit.USAGE) from None

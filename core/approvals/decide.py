@@ -12,6 +12,7 @@ from core.approvals.decision import Decision, Verdict, add, decisions, standing,
 from core.approvals.delegation import proxies
 from core.approvals.flags import config_in_force
 from core.approvals.freeze import demand_thawed
+from core.approvals.ground import Ground, by_policy
 from core.approvals.nudge import NO_CLOCKS
 from core.approvals.rule import ballot_for, rule_in_force
 from core.approvals.states import State
@@ -158,7 +159,15 @@ def _move(tx: Tx, ballot: Ballot, approval: Approval, decision: Decision, counte
     if not count_on(ballot, counted).satisfied:
         change(tx, approval, before="review_expires_at")
         return approval.state
-    approve(tx, approval, actor=decision.by, channel=decision.channel, before=True, hours=ballot.policy.hours)
+    approve(
+        tx,
+        approval,
+        actor=decision.by,
+        channel=decision.channel,
+        before=True,
+        hours=ballot.policy.hours,
+        ground=by_policy(ballot, counted),
+    )
     return State.APPROVED
 
 
@@ -250,8 +259,17 @@ def _send_back(tx: Tx, approval: Approval, decision: Decision) -> State:
     return State.DRAFT
 
 
-def approve(tx: Tx, approval: Approval, *, actor: str, channel: str | None, before: bool, hours: Hours | None) -> None:
-    """The request is APPROVED: its apply clock runs, and its hold window is open."""
+def approve(
+    tx: Tx,
+    approval: Approval,
+    *,
+    actor: str,
+    channel: str | None,
+    before: bool,
+    hours: Hours | None,
+    ground: Ground,
+) -> None:
+    """The request is APPROVED on that ground: its apply clock runs, and its hold window is open."""
     hold_until = tx.now_us + approval.hold_us if approval.hold_us else None
     change(
         tx,
@@ -267,7 +285,7 @@ def approve(tx: Tx, approval: Approval, *, actor: str, channel: str | None, befo
         actor=actor,
         subject=approval.name,
         channel=channel,
-        details={"state": "APPROVED", "digest": approval.digest, "policy": approval.policy},
+        details={"state": "APPROVED", "digest": approval.digest, "policy": approval.policy, "ground": dict(ground)},
     )
 
 

@@ -10,6 +10,7 @@ from core.approvals.approval import Approval, change, find
 from core.approvals.closing import close
 from core.approvals.decide import approve
 from core.approvals.digest import digest as digest_of
+from core.approvals.ground import by_nobody
 from core.approvals.nudge import clocks
 from core.approvals.request import keep_revision
 from core.approvals.states import State
@@ -82,7 +83,8 @@ def enter_review(tx: Tx, approval: Approval, checked: Checked, policy: Policy) -
         details={"state": "REVIEWING", "digest": digest, "revision": approval.revision, "policy": policy.name},
     )
     if policy.allow:
-        approve(tx, find(tx, approval.id), actor=HUB.id, channel=None, before=True, hours=policy.hours)
+        ground = by_nobody({approval.requester, *approval.owners})
+        approve(tx, find(tx, approval.id), actor=HUB.id, channel=None, before=True, hours=policy.hours, ground=ground)
         return State.APPROVED
     return State.REVIEWING
 

@@ -6,6 +6,7 @@ from core.approvals.approval import Approval, change
 from core.approvals.decision import standing
 from core.approvals.flags import config_in_force, halted
 from core.approvals.freeze import demand_thawed
+from core.approvals.ground import by_policy
 from core.approvals.rule import ballot_for, rule_in_force
 from core.approvals.run import insert_run
 from core.approvals.states import State
@@ -46,7 +47,8 @@ def start(
         raise Conflict("holding", f"{approval.name} is in its hold window")
     demand_thawed(tx, world, approval, "started")
     policy = rule_in_force(world, approval)
-    count = count_on(ballot_for(world, approval, policy), standing(tx, approval))
+    ballot, votes = ballot_for(world, approval, policy), standing(tx, approval)
+    count = count_on(ballot, votes)
     if not count.satisfied:
         raise Conflict(
             "no_longer_satisfied", f"the decisions on {approval.name} no longer satisfy policy {policy.name}"
@@ -77,6 +79,7 @@ def start(
             "lease": lease.lock_id if lease is not None else None,
             "config": world.version,
             "by": sorted(count.acted),
+            "ground": dict(by_policy(ballot, votes)),
         },
     )
     return run

@@ -70,7 +70,7 @@ def open_loss(data: str, keys: Iterable[VerifierKey]) -> Loss:
     note = Note.parse(data)
     if not note.signers(keys):
         raise Invalid("unknown_key", "its statement is signed by no key of this log")
-    origin, kept, lost = _lines(note, _RESTORED)
+    origin, kept, lost = facts(note, _RESTORED)
     if not all(number.isascii() and number.isdigit() and len(number) <= 19 for number in (kept, lost)):
         raise Invalid("bad_statement", "its statement does not name two entry numbers")
     return Loss(origin=origin, kept=int(kept), lost=int(lost))
@@ -82,14 +82,14 @@ def open_key_change(data: str) -> KeyChange:
     Raises Invalid (`bad_note`, `bad_signature`, `bad_key`, `unknown_key`, `bad_statement`).
     """
     note = Note.parse(data)
-    origin, old, new = _lines(note, _KEY_CHANGED)
+    origin, old, new = facts(note, _KEY_CHANGED)
     change = KeyChange(origin=origin, old=VerifierKey.parse(old), new=VerifierKey.parse(new))
     if len(note.signers({change.old, change.new})) != 2:
         raise Invalid("unknown_key", "its statement is not signed by the old and the new key")
     return change
 
 
-def _lines(note: Note, title: str) -> tuple[str, str, str]:
+def facts(note: Note, title: str) -> tuple[str, str, str]:
     """The three facts of a statement with that title."""
     lines = note.text.split("\n")
     if len(lines) != 5 or lines[0] != title:

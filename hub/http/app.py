@@ -26,6 +26,7 @@ from hub.http import (
     leases,
     openapi,
     people,
+    receipts,
     runs,
     sessions,
     signin,
@@ -37,6 +38,7 @@ from hub.http.problems import of_http
 
 ROUTERS: tuple[APIRouter, ...] = (
     approvals.router,
+    receipts.router,
     delegations.router,
     freezes.router,
     leases.router,

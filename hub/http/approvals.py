@@ -15,11 +15,9 @@ from core.approvals.states import ENDED, State
 from core.approvals.view import etag, listing, view_of
 from core.approvals.whom import who
 from core.errors import Invalid, Refusal, Stale
-from core.receipt.making import make
 from core.store.rows import Reader
 from hub.contracts import Reply
 from hub.http.ask import Ask, Asked, answer
-from hub.http.audit import Leaves, checkpoint_over, subtrees_of
 from hub.http.guard import Guarded
 from hub.http.paging import Cursor, Limit, page
 from hub.http.permissions import needs, right, verb
@@ -189,18 +187,6 @@ async def edit_approval(
 async def who_could(ask: Asked, id: str) -> Response:
     """What is missing, who could give it, who cannot and why."""
     return answer(await ask.hub.db.read(lambda reader: who(reader, ask.world, own(reader, ask.call, id).id)))
-
-
-@router.get("/{id}/receipt")
-@needs(right("read"))
-async def receipt(ask: Asked, id: str) -> Response:
-    """What proves, without this hub, that it was approved and what became of it; `interlock verify-receipt` checks it."""
-    approval, _ = await _look(ask, id)
-    note = await checkpoint_over(ask, ask.hub.db.log.size)
-    subtrees = subtrees_of(ask)
-    return answer(
-        await ask.hub.db.read(lambda reader: make(reader, approval, note, subtrees=subtrees, source=Leaves(reader)))
-    )
 
 
 @router.get("/{id}/wait")

@@ -81,6 +81,10 @@ class Hub(Protocol):
         """The verifier key of the checkpoints, as text."""
         ...
 
+    def state(self, text: str) -> str:
+        """The note of a statement, signed by that key."""
+        ...
+
     def health(self) -> Mapping[str, Any]:
         """How each part is."""
         ...

@@ -7,21 +7,23 @@ with the engine; what it takes from the engine is with which voices somebody spo
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from court import Court, person
+from history import History, definition
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from core.approvals.delegation import expire_delegations
 from core.audit.state_match import match_state
-from core.errors import Refusal
+from core.errors import Invalid, Refusal
 from core.policy.policy import Policy, Requirement
+from core.receipt.receipt import verify
 from core.store.migrate import migrate
 
 NAMES = ("ana", "bo", "cai", "dee", "eve")
@@ -186,8 +188,8 @@ class Deciding(RuleBasedStateMachine):
             distinct_people=distinct,
             review_seconds=60 * WEEK,
             apply_seconds=60 * WEEK,
-            canonical="p",
         )
+        policy = replace(policy, canonical=definition(policy))
         (Path(self.folder.name) / "hub.db").write_bytes(_empty())
         self.court = Court(Path(self.folder.name), [person(n, *g) for n, g in groups.items()], policy)
         self.model = Model(groups=dict(groups), policy=policy)
@@ -214,8 +216,23 @@ class Deciding(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "court"):
             assert self.court.write(match_state) == ()
+            if self.number:
+                self._receipt()
             self.court.close()
             self.folder.cleanup()
+
+    def _receipt(self) -> None:
+        """It verifies exactly when it is approved or was started, and names nobody whose say did not stand."""
+        history = History(self.court, self.number)
+        state = self.court.state(self.number)
+        try:
+            found = verify(history.receipt(), [history.key])
+        except Invalid:
+            assert state not in ("APPROVED", "APPLYING")
+            return
+        assert state in ("APPROVED", "APPLYING")
+        standing = {(row.by, row.on_behalf_of, row.verdict) for row in self.court.decisions(self.number)}
+        assert standing.issuperset((each.by, each.on_behalf_of, "approve") for each in found.decisions)
 
     @property
     def now(self) -> float:

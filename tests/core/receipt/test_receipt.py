@@ -15,6 +15,7 @@ from house import House, housed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from config.cli.main import run
 from core.audit.keys import SigningKey, VerifierKey
 from core.errors import Invalid
 from core.receipt.receipt import verify
@@ -76,6 +77,64 @@ async def test_the_command_checks_a_receipt_with_a_key_alone(house: House, tmp_p
     assert bad.returncode == 1
     file.write_text(json.dumps({**receipt, "approval": "A999"}))
     assert subprocess.run([*command, key.text], capture_output=True, text=True, cwd=tmp_path).returncode == 1
+    decided = [each for each in receipt["entries"] if '"approval:decided"' in each["entry"]]
+    file.write_text(json.dumps({**receipt, "entries": [each for each in receipt["entries"] if each not in decided]}))
+    cut = subprocess.run([*command, key.text, "--json"], capture_output=True, text=True, cwd=tmp_path)
+    assert (cut.returncode, json.loads(cut.stdout)["code"]) == (1, "bad_receipt")
+
+
+async def test_a_receipt_is_checked_where_there_is_no_hub_no_database_and_no_network(
+    house: House, tmp_path: Path
+) -> None:
+    receipt, key = await receipt_of(house, await approved(house))
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "receipt.json").write_text(json.dumps(receipt))
+    program = f"""
+import sys
+def forbid(event, args):
+    if event.startswith(("socket.", "sqlite3.")):
+        raise SystemExit(f"it did {{event}}")
+sys.addaudithook(forbid)
+sys.path.insert(0, {str(Path(__file__).parents[3])!r})
+from config.cli.main import run
+code = run(["verify-receipt", "receipt.json", "--key", {key.text!r}])
+strangers = {{"sqlalchemy", "sqlite3", "psycopg", "fastapi", "httpx", "redis"}} & sys.modules.keys()
+sys.exit(f"it needs {{strangers}}" if strangers else code)
+"""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program], capture_output=True, text=True, cwd=folder, env={"LANG": "C.UTF-8"}
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done
+    assert "by       ana in http" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (None, 2),
+        (b"", 2),
+        (b"{", 2),
+        (b"[1, 2]", 2),
+        (b'{"items": []}', 2),
+        (b'\xff{"interlock_receipt": 2}', 2),
+        (b'{"interlock_receipt": 2}', 1),
+        (b'{"interlock_receipt": 1}', 1),
+    ],
+)
+def test_a_file_to_check_and_one_that_does_not_verify_end_apart(
+    tmp_path: Path, content: bytes | None, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "receipt.json"
+    if content is not None:
+        file.write_bytes(content)
+    key = SigningKey.generate("hub.example").verifier.text
+    assert run(["verify-receipt", str(file), "--key", key]) == code
+    assert run(["verify-receipt", str(file)]) == 2
+    assert run(["verify-receipt", str(file), "--key", "no+key"]) == 2
+    assert run(["verify-receipt", str(tmp_path), "--key", key]) == 2
+    said = capsys.readouterr()
+    assert "Traceback" not in said.out + said.err
 
 
 async def test_what_was_not_approved_has_no_receipt(house: House) -> None:

@@ -1,0 +1,51 @@
+"""On what ground something was approved or started, as the log keeps it, so that anybody can count it again.
+
+`{"kind": "policy", "votes": [{"by", "verdict", "for"?, "when"?, "strength"?}], "groups": {person: [group]},
+"barred": [person]}`: the votes that stood, who was in which of the groups that the policy and the action name, and who
+could not take part. With the policy of the bound request this is all that the count depends on. Whoever adds another
+way to be approved gives its ground a kind of its own, and `core.receipt.grounds` the check of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from core.policy.ballot import Ballot, Vote
+
+Ground = Mapping[str, Any]
+
+
+def by_policy(ballot: Ballot, votes: Sequence[Vote]) -> Ground:
+    """The ground of a count of `votes` on `ballot`."""
+    people = sorted({person for vote in votes for person in (vote.person, vote.voice, vote.when) if person})
+    return {
+        "kind": "policy",
+        "votes": [_vote(vote) for vote in votes],
+        "groups": {person: _groups(ballot, person) for person in people if ballot.is_person(person)},
+        "barred": sorted(ballot.barred),
+    }
+
+
+def by_nobody(barred: Iterable[str]) -> Ground:
+    """The ground of what the policy allows with nobody asked."""
+    return {"kind": "policy", "votes": [], "groups": {}, "barred": sorted(barred)}
+
+
+def _vote(vote: Vote) -> dict[str, str]:
+    told = {"by": vote.person, "verdict": vote.verdict}
+    if vote.on_behalf_of is not None:
+        told["for"] = vote.on_behalf_of
+    if vote.when is not None:
+        told["when"] = vote.when
+    if vote.strength is not None:
+        told["strength"] = vote.strength.word
+    return told
+
+
+def _groups(ballot: Ballot, person: str) -> list[str]:
+    """Those of the person's groups on which the count depends."""
+    found = ballot.directory.find(person)
+    policy = ballot.policy
+    named = {*policy.veto, *ballot.visible_to, *(each.group for each in policy.require if each.group)}
+    return sorted(found.groups & named) if found is not None else []
