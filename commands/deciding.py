@@ -47,11 +47,9 @@ def _decide(tx: Tx, call: Call, args: DecideArgs, prepared: None, *, verdict: Ve
     lines: list[str] = []
     for name in args.ids:
         approval = own(tx, call, name)
-        digest = args.digest
-        if digest is None:
-            digest = shown_digest(tx, approval, call.principal.id, call.said_at_us)
-            if digest is None and call.typed and approval.state is State.REVIEWING:
-                return _card_first(tx, approval, call.principal.id)
+        digest = args.digest or shown_digest(tx, approval, call.principal.id, call.said_at_us)
+        if digest is None and must_see(call, approval):
+            return card_first(tx, approval, call.principal.id)
         decided = decide(
             tx,
             call.world,
@@ -64,11 +62,16 @@ def _decide(tx: Tx, call: Call, args: DecideArgs, prepared: None, *, verdict: Ve
             comment=comment,
             evidence=call.evidence,
         )
-        lines.append(_words(approval.name, verdict, decided.state, decided.first) + _spoken_for(decided))
+        lines.append(_words(approval.name, verdict, decided.state, decided.first) + spoken_for(decided))
     return Outcome(text="\n".join(lines), approval=ids.parse("A", args.ids[0]), record=False)
 
 
-def _card_first(tx: Tx, approval: Approval, person: str) -> Outcome:
+def must_see(call: Call, approval: Approval) -> bool:
+    """Whether a decision without a digest is answered with the card: one that was typed, on what is under review."""
+    return call.typed and approval.state is State.REVIEWING
+
+
+def card_first(tx: Tx, approval: Approval, person: str) -> Outcome:
     """The answer to a typed decision on something not shown yet: its card, which counts as shown from now on."""
     note_shown(tx, approval=approval.id, revision=approval.revision, person=person)
     text = f"{approval.name}: read this first, then decide with its button, or type the same again in 5 seconds"
@@ -85,7 +88,7 @@ def _words(name: str, verdict: Verdict, state: State, first: bool) -> str:
     return f"{name}: {_DONE[verdict]}"
 
 
-def _spoken_for(decided: Decided) -> str:
+def spoken_for(decided: Decided) -> str:
     """For whom it was said as well: ` (for ana)`."""
     names = [voice.on_behalf_of for voice in decided.voices if voice.on_behalf_of is not None]
     return f" (for {', '.join(names)})" if names else ""

@@ -20,7 +20,7 @@ from core.audit.canonical import canonical
 from core.people.assurance import Assurance
 from core.people.directory import Directory, Kind, Principal
 from core.people.rights import Rights
-from core.policy.policy import Escalation, Hours, Policy, Requirement
+from core.policy.policy import Escalation, GrantBounds, Hours, Policy, Requirement
 from core.world import Channel, FreezeWindow, Hook, Keep, Limits, World
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -138,6 +138,7 @@ def policy(given: policy_schema.Policy, timezone: str) -> Policy:
         remind_seconds=given.remind / 1000 if given.remind is not None else None,
         short_replies=given.short_replies,
         hours=_hours(given.hours, timezone) if given.hours is not None else None,
+        grants=GrantBounds(longest_seconds=given.grants.longest / 1000, times=given.grants.times),
         escalate=tuple(Escalation(after_seconds=each.after / 1000, to=each.to) for each in given.escalate),
         ask=tuple(given.ask),
         canonical=canonical(_dump(given)).decode(),

@@ -49,6 +49,13 @@ class Hours(Section):
         return self
 
 
+class Grants(Section):
+    """How far "approve, and allow the same again" may go."""
+
+    longest: Duration = Field(default=28_800_000, description="For how long at most; 8h by default.")
+    times: int = Field(default=20, ge=0, le=1000, description="How many times at most; 0 allows none at all.")
+
+
 class Policy(Section):
     """Who must agree. The first policy whose `when` is true is in force."""
 
@@ -86,6 +93,7 @@ class Policy(Section):
     )
     short_replies: bool = Field(default=False, description="Whether a mail that says only yes or no decides.")
     hours: Hours | None = Field(default=None, description="The hours that its clocks count; every hour without it.")
+    grants: Grants = Field(default=Grants(), description="How far an approval may allow the same again.")
     escalate: list[Escalation] = Field(default=[], max_length=10, description="Who is asked as well, later.")
     ask: list[Text] = Field(
         default=[], max_length=20, description="Channels that carry the request: mail, slack:#prod."

@@ -1,4 +1,4 @@
-"""Short ids that people type: `A142` an approval, `R9` a run, `L7` a lease, `T3` a ticket, `F2` a freeze."""
+"""Short ids that people type: `A142` an approval, `R9` a run, `L7` a lease, `T3` a ticket, `F2` a freeze, `G2` a grant."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from core.errors import Invalid, NotFound
 
 _ID = re.compile(r"([A-Z])([1-9][0-9]{0,14})")
-_NAMES = {"A": "approval", "R": "run", "L": "lease", "T": "ticket", "D": "delegation", "F": "freeze"}
+_NAMES = {"A": "approval", "R": "run", "L": "lease", "T": "ticket", "D": "delegation", "F": "freeze", "G": "grant"}
 
 
 def show(letter: str, number: int) -> str:

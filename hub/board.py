@@ -102,6 +102,8 @@ class Board:
         for entry in entries:
             if entry.subject and entry.subject[0] == "A" and entry.event.startswith(_CHANGES):
                 self._changed.add(int(entry.subject[1:]))
+            elif entry.event.startswith("grant:"):
+                self._changed.add(int(entry.details["chosen_on"][1:]))
         if self._changed:
             self._woken.set()
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from core.approvals.states import ENDED, State
+from core.clock import show_duration
 from core.text import show
 from hub.contracts import Button, Card, Field
 from hub.wording import command_line, moment, name_of, setting, speaker, summary_of
@@ -104,8 +105,10 @@ def _deadline(approval: Mapping[str, Any], state: State) -> str | None:
 
 def _risk(approval: Mapping[str, Any]) -> Literal["low", "medium", "high"]:
     seats = sum(int(each["count"]) for each in approval.get("requirements") or ())
-    if seats == 0:
+    if seats == 0 and approval.get("allow"):
         return "low"
+    if seats == 0:
+        return "high"
     return "high" if seats > 1 else "medium"
 
 
@@ -114,6 +117,7 @@ def _fields(approval: Mapping[str, Any]) -> Iterator[Field]:
     yield from _bound(approval)
     yield from _earlier(approval)
     yield Field(label="Needs", value=_needed(approval))
+    yield from _again(approval)
     yield from _who(approval)
     if approval.get("escalated"):
         yield Field(label="Asked as well", value=show(", ".join(approval["escalated"])))
@@ -189,7 +193,39 @@ def _needed(approval: Mapping[str, Any]) -> str:
         by = ", ".join(name_of(names.get(person, person)) for person in each.get("by") or ())
         whose = f"of {show(each['group'])}" if each.get("group") else show(str(each.get("person")))
         parts.append(f"{each['have']} of {each['count']} {whose}{f' ({by})' if by else ''}")
-    return "; ".join(parts) or "nobody: the policy allows it"
+    policy = show(str(approval["policy"]))
+    nobody = (
+        f"nobody: policy {policy} allows it" if approval.get("allow") else f"policy {policy} is no longer configured"
+    )
+    return "; ".join(parts) or nobody
+
+
+def _again(approval: Mapping[str, Any]) -> Iterator[Field]:
+    """By which grant it was approved, and what may run again without being asked for."""
+    used = approval.get("by_grant")
+    if used:
+        by = ", ".join(name_of(each) for each in used["by"])
+        yield Field(label="BY GRANT", value=f"{used['id']}, chosen on {used['approval']} by {by}")
+    lines = [_granted(each) for each in approval.get("grants") or ()]
+    lines += [
+        f"{speaker(each)} also allows the same {_times(each['grant']['times'])} within "
+        f"{show_duration(each['grant']['seconds'])}"
+        for each in approval.get("decisions") or ()
+        if each.get("grant") and not lines
+    ]
+    if not lines and approval.get("grant_offered"):
+        lines.append(f"`grant {approval['id']} for 30m times 3` approves it, and allows the same 3 times within 30m")
+    if lines:
+        yield Field(label="The same again", value="\n".join(lines))
+
+
+def _granted(grant: Mapping[str, Any]) -> str:
+    ended = f"ended: {show(grant['ended'])}" if grant.get("ended") else f"until {moment(grant['until'])}"
+    return f"{grant['id']}: {grant['used']} of {_times(grant['times'])}, {ended}"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _who(approval: Mapping[str, Any]) -> Iterator[Field]:

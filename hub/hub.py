@@ -255,6 +255,7 @@ class Hub:
             and draft.subject[0] == "A"
             and draft.event.startswith(("approval:", "apply:", "rollback:", "delivery:dead"))
         }
+        changed |= {int(draft.details["chosen_on"][1:]) for draft in tx.drafts if draft.event.startswith("grant:")}
         for number in sorted(changed):
             self.delivery.plan(tx, self._world, find(tx, number))
 

@@ -14,6 +14,7 @@ from core.apply.fingerprint import fingerprint
 from core.approvals import secret
 from core.approvals.approval import Approval, find, from_row
 from core.approvals.digest import comparable
+from core.approvals.flags import config_in_force
 from core.approvals.proposal import bound_value, described, executables, rendered
 from core.approvals.review import Checked, enter_review
 from core.approvals.rule import rule_of
@@ -93,7 +94,7 @@ class Reviewing:
         else:
             sealed = await self._db.read(secret.sealed_of, approval.id)
             checked = await self.check(approval, action, policy, sealed)
-        await self._db.write(_enter, approval.id, approval.version, checked, policy, urgent=True)
+        await self._db.write(_enter, world, approval.id, approval.version, checked, policy, urgent=True)
         self._woken.set()
 
     async def check(self, approval: Approval, action: Action, policy: Policy, sealed: Mapping[str, bytes]) -> Checked:
@@ -201,8 +202,10 @@ async def bind(
     )
 
 
-def _enter(tx: Tx, number: int, version: int, checked: Checked, policy: Policy) -> State | None:
+def _enter(tx: Tx, world: World, number: int, version: int, checked: Checked, policy: Policy) -> State | None:
     approval = find(tx, number)
     if approval.version != version or approval.state is not State.SUBMITTED:
         return None  # it was edited or ended meanwhile; the newer revision is checked on its own
-    return enter_review(tx, approval, checked, policy)
+    if config_in_force(tx)[0] != world.version:
+        return None  # it is checked again under the configuration of now
+    return enter_review(tx, world, approval, checked, policy)

@@ -14,6 +14,8 @@ from core.approvals.delegation import expire_delegations, next_over
 from core.approvals.expire import expire
 from core.approvals.expire import next_deadline as next_expiry
 from core.approvals.freeze import any_over, end_those_over
+from core.approvals.grant import expire_grants
+from core.approvals.grant import next_over as next_grant_over
 from core.approvals.nudge import next_deadline as next_nudge
 from core.approvals.nudge import nudge
 from core.clock import SECOND
@@ -81,6 +83,9 @@ class Timers:
         over = await self._db.read(next_over)
         if over is not None and over <= now:
             await self._db.write(expire_delegations)
+        spent = await self._db.read(next_grant_over)
+        if spent is not None and spent <= now:
+            await self._db.write(expire_grants)
         due = await self._db.read(next_nudge)
         if due is not None and due <= now:
             await self._db.write(nudge, self._world(), urgent=True)

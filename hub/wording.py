@@ -142,6 +142,10 @@ def _approved(approval: Mapping[str, Any], over: bool) -> str:
 def _approvers(approval: Mapping[str, Any]) -> str:
     """Who approved, and where."""
     said = [each for each in approval.get("decisions") or () if each["verdict"] == "approve"]
+    used = approval.get("by_grant")
+    if used:
+        by = ", ".join(name_of(each) for each in used["by"])
+        return f"grant {used['id']}, which {by} chose on {used['approval']}"
     if not said:
         return f"policy {show(str(approval['policy']))}"
     return ", ".join(f"{speaker(each)} in {show(each['channel'])}" for each in said)

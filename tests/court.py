@@ -12,14 +12,16 @@ from sqlalchemy import select
 
 from core.apply.action import Action, CommandSpec
 from core.approvals import delegation as delegating
+from core.approvals import grant as granting
 from core.approvals import request as asking
 from core.approvals.approval import find
-from core.approvals.decide import Decided, decide
-from core.approvals.decision import Decision, decisions
+from core.approvals.decide import Decided, decide, recount
+from core.approvals.decision import Again, Decision, decisions
 from core.approvals.delegation import Delegation
 from core.approvals.flags import publish
 from core.approvals.proposal import bound_value, propose
 from core.approvals.review import Checked, enter_review
+from core.approvals.revoking import revoke
 from core.approvals.start import start
 from core.approvals.whom import who
 from core.audit.entry import decode
@@ -97,8 +99,8 @@ class Court:
         version = self.write(publish, f"d{self.world.version}")
         self.world = replace(self.world, version=version, people=Directory({each.id: each for each in people}))
 
-    def review(self, requester: str, action: str = "work") -> int:
-        """A request of `requester` that is under review."""
+    def review(self, requester: str, action: str = "work", after: Callable[[], object] = lambda: None) -> int:
+        """A request of `requester` that was checked; `after` is called before its transaction ends."""
         by = self.who(requester)
         proposal = propose(
             self.world,
@@ -136,8 +138,13 @@ class Court:
                 preview=None,
             )
             enter_review(
-                tx, find(tx, number), Checked(validation=[], preview=None, bound=bound, problems=[]), proposal.policy
+                tx,
+                self.world,
+                find(tx, number),
+                Checked(validation=[], preview=None, bound=bound, problems=[]),
+                proposal.policy,
             )
+            after()
             return number
 
         made: int = self.write(run)
@@ -154,6 +161,7 @@ class Court:
         *,
         assurance: Assurance = Assurance.CHAT,
         channel: str = "test",
+        again: Again | None = None,
     ) -> Decided:
         def run(tx: Tx) -> Decided:
             approval = find(tx, number)
@@ -167,6 +175,7 @@ class Court:
                 channel=channel,
                 assurance=assurance,
                 comment=None,
+                again=again,
             )
 
         decided: Decided = self.write(run)
@@ -198,6 +207,22 @@ class Court:
         made: Delegation = self.write(run)
         return made
 
+    def grant(self, number: int, name: str, *, seconds: int = 1800, times: int = 3, **given: Any) -> Decided:
+        """`name` approves, and chooses that the same may run again."""
+        return self.decide(number, name, again=Again(seconds=seconds, times=times), **given)
+
+    def revoke(self, by: str, number: int, after: Callable[[], object] = lambda: None) -> list[str]:
+        """`by` ends the grant; the requests that went back to review."""
+
+        def run(tx: Tx) -> list[str]:
+            grant = granting.find(tx, number)
+            back = revoke(tx, self.world, grant, by=self.who(by), channel="test", reason=None)[1]
+            after()
+            return back
+
+        back: list[str] = self.write(run)
+        return back
+
     def undelegate(self, by: str, *numbers: int) -> list[Delegation]:
         return self.write(lambda tx: delegating.revoke(tx, numbers, by=self.who(by), channel="test"))  # type: ignore[no-any-return]
 
@@ -208,6 +233,10 @@ class Court:
 
         made: int = self.write(run)
         return made
+
+    def recount(self, number: int) -> bool:
+        """Whether the approved request went back to review, because what it rested on is gone."""
+        return bool(self.write(recount, self.world, number))
 
     def ask_who(self, number: int) -> dict[str, Any]:
         return self.write(who, self.world, number)  # type: ignore[no-any-return]

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 PAGE = Path(__file__).parents[1] / "docs" / "approvals.md"
 HEAD = "version: 1\npublic_url: http://127.0.0.1:8000\n"
-DECIDING = ("approve", "reject", "request-changes")
+DECIDING = ("approve", "reject", "request-changes", "grant")
 
 
 def examples() -> list[Any]:
@@ -65,7 +65,8 @@ async def _say(hub: Hub, line: str) -> str:
     given: dict[str, Any] = {"text": text}
     if text.split()[0] in DECIDING:  # people decide on what they were shown; the page's readers press a button
         verb, args = parse(text, hub.registry, hub.world.actions)
-        seen = await hub.db.read(view, hub.world, int(args["ids"][0][1:]))
+        name = args["id"] if "id" in args else args["ids"][0]
+        seen = await hub.db.read(view, hub.world, int(name[1:]))
         given = {"command": Command(verb=verb.name, args={**args, "digest": seen["digest"]})}
     reply = await hub.handle(Inbound(channel="page", sender=Sender(principal=who), assurance=Assurance.CHAT, **given))
     assert reply.ok == (mark == ":"), f"{line}: {reply.text}"

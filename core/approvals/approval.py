@@ -20,7 +20,7 @@ from core.store.tx import Tx
 
 _T = schema.approval
 _JSON = ("params", "owners", "resources", "validation", "preview", "bound", "rollback_preview")
-_COUNTS = ("returns", "reminders", "escalations")
+_COUNTS = ("returns", "glass", "reminders", "escalations")
 _FIND = Statement(select(_T).where(_T.c.id == bindparam("id")))
 _NEW = Statement(insert(_T), tuple(column.name for column in _T.columns))
 
@@ -70,6 +70,10 @@ class Approval:
     attempt: int
     rollback_preview: Mapping[str, Any] | None = None
     rollback_asked_at: int | None = None
+    by_grant: int | None = None
+    """The grant that approved this revision."""
+    glass: int = 0
+    """1 when this revision was approved by break-glass."""
     override_by: str | None = None
     override_why: str | None = None
     override_at: int | None = None

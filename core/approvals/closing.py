@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.approvals import secret
 from core.approvals.approval import Approval, change
+from core.approvals.backing import undermine
 from core.approvals.nudge import NO_CLOCKS
 from core.approvals.states import State
 from core.leases.ending import end_for_approval
@@ -37,4 +38,5 @@ def close(
         details={"state": str(to), "why": why, "revision": approval.revision},
         private={"comment": comment} if comment else {},
     )
+    undermine(tx, approval, actor=actor, why=f"{approval.name} ended {to}")
     end_for_approval(tx, approval.id)

@@ -6,16 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from core.approvals import grant
 from core.approvals.approval import Approval, change, find
+from core.approvals.backing import NONE, backed, backing, undermine
 from core.approvals.closing import close
-from core.approvals.decision import Decision, Verdict, add, decisions, standing, votes, withdraw_own
+from core.approvals.decision import Again, Decision, Verdict, add, decisions, votes, withdraw_own
 from core.approvals.delegation import proxies
 from core.approvals.flags import config_in_force
 from core.approvals.freeze import demand_thawed
+from core.approvals.grant import Grant
 from core.approvals.ground import Ground, by_policy
 from core.approvals.nudge import NO_CLOCKS
 from core.approvals.rule import ballot_for, rule_in_force
 from core.approvals.states import State
+from core.approvals.terms import terms_digest
 from core.clock import SECOND
 from core.errors import Conflict, Forbidden, Invalid, Stale
 from core.ids import show
@@ -42,6 +46,8 @@ class Decided:
     """False when the same person had said the same before: nothing changed."""
     voices: tuple[Voice, ...] = ()
     """With which voices it was said; () when nothing changed."""
+    grant: Grant | None = None
+    """The grant that exists from now on, because this completed who had to choose it."""
 
 
 def decide(
@@ -56,11 +62,14 @@ def decide(
     assurance: Assurance,
     comment: str | None,
     evidence: Mapping[str, str] = MappingProxyType({}),
+    again: Again | None = None,
 ) -> Decided:
     """The verdict is recorded and counted; the approval moves when that is enough.
 
+    With `again` an approval also chooses a grant, which exists once those who chose the same are enough.
     Raises Invalid `digest_required`, Stale `digest_stale`, Forbidden (`not_a_person`, `own_request`,
-    `not_eligible`, `assurance_too_low`), Conflict (`wrong_state`, `expired`, `policy_changed`).
+    `not_eligible`, `assurance_too_low`), Conflict (`wrong_state`, `expired`, `policy_changed`); for `again` also what
+    `core.approvals.grant.demand_grantable` raises.
     """
     if by.kind is not Kind.PERSON:
         raise Forbidden("not_a_person", "agents and services ask; only people decide")
@@ -75,8 +84,10 @@ def decide(
     speaking = _voices(tx, ballot, approval, by, verdict, given)
     _demand_digest(approval, digest)
     demand_assurance(assurance, policy.min_assurance if verdict == "approve" else Assurance.EMAIL)
+    if again is not None:
+        grant.demand_grantable(approval, policy, again)
     mine = [each for each in given if each.by == by.id]
-    if mine and _says_nothing_new(mine, verdict, speaking):
+    if mine and _says_nothing_new(mine, verdict, speaking, again):
         return Decided(state=approval.state, first=False)
     said = [
         Decision(
@@ -93,12 +104,17 @@ def decide(
             evidence=evidence,
             at=tx.now_us,
             delegation=voice.delegation,
+            again=again,
         )
         for voice in speaking
     ]
     _keep(tx, approval, said, mine)
-    counted = votes(tx, approval, decisions(tx, approval.id, approval.revision))
-    return Decided(state=_move(tx, ballot, approval, said[0], counted), first=True, voices=tuple(speaking))
+    state = _move(tx, ballot, approval, said[0], backing(tx, approval))
+    agreed = None
+    if again is not None and state is State.APPROVED:
+        given = decisions(tx, approval.id, approval.revision)
+        agreed = grant.agree(tx, ballot, approval, given, again)
+    return Decided(state=state, first=True, voices=tuple(speaking), grant=agreed)
 
 
 def _voices(
@@ -116,10 +132,12 @@ def _voices(
     raise Forbidden("not_eligible", "; ".join([said, *reasons]))
 
 
-def _says_nothing_new(mine: Sequence[Decision], verdict: Verdict, speaking: Sequence[Voice]) -> bool:
-    """Whether somebody repeats what stands, with no voice that they had not."""
-    stands = {(each.verdict, each.on_behalf_of, each.delegation) for each in mine}
-    return all((verdict, each.on_behalf_of, each.delegation) in stands for each in speaking)
+def _says_nothing_new(
+    mine: Sequence[Decision], verdict: Verdict, speaking: Sequence[Voice], again: Again | None
+) -> bool:
+    """Whether somebody repeats what stands, with no voice that they had not and the same grant."""
+    stands = {(each.verdict, each.on_behalf_of, each.delegation, each.again) for each in mine}
+    return all((verdict, each.on_behalf_of, each.delegation, again) in stands for each in speaking)
 
 
 def _keep(tx: Tx, approval: Approval, said: Sequence[Decision], mine: Sequence[Decision]) -> None:
@@ -138,6 +156,12 @@ def _keep(tx: Tx, approval: Approval, said: Sequence[Decision], mine: Sequence[D
         if decision.on_behalf_of is not None:
             details["on_behalf_of"] = decision.on_behalf_of
             details["delegation"] = show("D", decision.delegation or 0)
+        if decision.again is not None:
+            details["grant"] = {
+                "seconds": decision.again.seconds,
+                "times": decision.again.times,
+                "terms": terms_digest(approval.bound or {}),
+            }
         if gone:
             details["replaces"], gone = gone, []
         tx.record(
@@ -204,7 +228,7 @@ def recount(tx: Tx, world: World, number: int) -> bool:
     if approval.state is not State.APPROVED or config_in_force(tx)[0] != world.version:
         return False
     policy = rule_in_force(world, approval)
-    if count_on(ballot_for(world, approval, policy), standing(tx, approval)).satisfied:
+    if backed(tx, world, approval, policy).satisfied:
         return False
     review_again(tx, approval, policy, actor=HUB.id, channel=None)
     return True
@@ -221,7 +245,9 @@ def review_again(tx: Tx, approval: Approval, policy: Policy, *, actor: str, chan
         hold_until=None,
         apply_asked_at=None,
         review_expires_at=max(approval.review_expires_at or 0, after(tx.now_us, policy.review_seconds, policy.hours)),
+        **NONE,
     )
+    undermine(tx, approval, actor=actor, why=f"{approval.name} went back to review")
     end_for_approval(tx, approval.id)
     tx.record(
         "approval:reopened",
@@ -268,6 +294,7 @@ def approve(
     before: bool,
     hours: Hours | None,
     ground: Ground,
+    by_grant: Grant | None = None,
 ) -> None:
     """The request is APPROVED on that ground: its apply clock runs, and its hold window is open."""
     hold_until = tx.now_us + approval.hold_us if approval.hold_us else None
@@ -278,6 +305,7 @@ def approve(
         before="review_expires_at" if before else None,
         apply_expires_at=after(tx.now_us + approval.hold_us, approval.apply_us / SECOND, hours),
         hold_until=hold_until,
+        by_grant=by_grant.id if by_grant is not None else None,
         **NO_CLOCKS,
     )
     tx.record(

@@ -28,6 +28,14 @@ _DROP = Statement(delete(_T).where(_T.c.id == bindparam("id")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """For how long the same may run again without being asked for, and how often."""
+
+    seconds: int
+    times: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """One person's verdict on one revision. `at` is microseconds since 1970."""
 
@@ -46,6 +54,8 @@ class Decision:
     """What proved the person: which key, session or signature."""
     delegation: int | None = None
     """The delegation by which `by` spoke for `on_behalf_of`."""
+    again: Again | None = None
+    """The grant that was chosen with it."""
 
     @property
     def voice(self) -> str:
@@ -53,7 +63,7 @@ class Decision:
         return self.on_behalf_of or self.by
 
 
-_FIELDS = tuple(Decision.__dataclass_fields__)
+_FIELDS = tuple(name for name in Decision.__dataclass_fields__ if name != "again")
 
 
 def decisions(reader: Reader, approval: int, revision: int) -> list[Decision]:
@@ -65,13 +75,20 @@ def decisions(reader: Reader, approval: int, revision: int) -> list[Decision]:
 def _decision(row: Row) -> Decision:
     values = {name: row[name] for name in _FIELDS}
     values["evidence"] = load(values["evidence"]) or {}
-    return Decision(**values)
+    times = row["grant_times"]
+    again = Again(seconds=row["grant_seconds"], times=times) if times is not None else None
+    return Decision(**values, again=again)
 
 
 def add(tx: Tx, decision: Decision) -> None:
     """Store a decision; the table allows one for each revision, person and voice."""
     values = {name: getattr(decision, name) for name in _FIELDS}
-    tx.run(_NEW, **values | {"evidence": dump(dict(decision.evidence)), "voice": decision.voice})
+    values |= {"evidence": dump(dict(decision.evidence)), "voice": decision.voice}
+    values |= {
+        "grant_seconds": decision.again.seconds if decision.again else None,
+        "grant_times": decision.again.times if decision.again else None,
+    }
+    tx.run(_NEW, **values)
 
 
 def withdraw_own(tx: Tx, mine: Iterable[Decision]) -> None:

@@ -2,7 +2,8 @@
 
 `{"kind": "policy", "votes": [{"by", "verdict", "for"?, "when"?, "strength"?}], "groups": {person: [group]},
 "barred": [person]}`: the votes that stood, who was in which of the groups that the policy and the action name, and who
-could not take part. With the policy of the bound request this is all that the count depends on. Whoever adds another
+could not take part. With the policy of the bound request this is all that the count depends on. A ground of the kind
+`grant` is the same over the votes on the request and of those who chose the `grant` that it names. Whoever adds another
 way to be approved gives its ground a kind of its own, and `core.receipt.grounds` the check of it.
 """
 
@@ -30,6 +31,11 @@ def by_policy(ballot: Ballot, votes: Sequence[Vote]) -> Ground:
 def by_nobody(barred: Iterable[str]) -> Ground:
     """The ground of what the policy allows with nobody asked."""
     return {"kind": "policy", "votes": [], "groups": {}, "barred": sorted(barred)}
+
+
+def by_grant(ballot: Ballot, votes: Sequence[Vote], grant: str) -> Ground:
+    """The ground of what a grant approved; `votes` are of those who chose it."""
+    return {**by_policy(ballot, votes), "kind": "grant", "grant": grant}
 
 
 def _vote(vote: Vote) -> dict[str, str]:

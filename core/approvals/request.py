@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, func, insert, literal_column, or_, select
 
 from core.approvals import secret
 from core.approvals.approval import Approval, change, create
+from core.approvals.backing import NONE, undermine
 from core.approvals.closing import close
 from core.approvals.freeze import Freeze, demand_thawed, frozen, words
 from core.approvals.nudge import NO_CLOCKS
@@ -252,7 +253,9 @@ def revise(
         override_why=None,
         override_at=None,
         **NO_CLOCKS,
+        **NONE,
     )
+    undermine(tx, approval, actor=by, why=f"{approval.name} was revised")
     end_for_approval(tx, approval.id)
     if proposal.secrets:
         secret.keep(tx, approval.id, proposal.secrets)

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from core.approvals import grant
 from core.approvals.approval import Approval, change, find
+from core.approvals.backing import NONE, undermine
 from core.approvals.closing import close
 from core.approvals.decide import approve
 from core.approvals.digest import digest as digest_of
-from core.approvals.ground import by_nobody
+from core.approvals.freeze import frozen
+from core.approvals.ground import by_grant, by_nobody
 from core.approvals.nudge import clocks
 from core.approvals.request import keep_revision
+from core.approvals.rule import ballot_for
 from core.approvals.states import State
 from core.errors import Conflict
 from core.people.directory import HUB
 from core.policy.hours import after
 from core.policy.policy import Policy
 from core.store.tx import Tx
+from core.world import World
 
 MOST_RETURNS = 3
 """Automatic returns to review after which a request expires: the world does not hold still."""
@@ -35,8 +41,8 @@ class Checked:
     rollback_preview: Mapping[str, Any] | None = None
 
 
-def enter_review(tx: Tx, approval: Approval, checked: Checked, policy: Policy) -> State:
-    """SUBMITTED becomes REVIEWING with a digest, APPROVED under `allow: true`, or DRAFT with the reasons.
+def enter_review(tx: Tx, world: World, approval: Approval, checked: Checked, policy: Policy) -> State:
+    """SUBMITTED becomes REVIEWING with a digest, APPROVED under `allow: true` or by a grant, or DRAFT with the reasons.
 
     Raises Conflict `wrong_state`, `expired`.
     """
@@ -82,11 +88,17 @@ def enter_review(tx: Tx, approval: Approval, checked: Checked, policy: Policy) -
         subject=approval.name,
         details={"state": "REVIEWING", "digest": digest, "revision": approval.revision, "policy": policy.name},
     )
+    entered = find(tx, approval.id)
+    approved = partial(approve, tx, entered, actor=HUB.id, channel=None, before=True, hours=policy.hours)
     if policy.allow:
-        ground = by_nobody({approval.requester, *approval.owners})
-        approve(tx, find(tx, approval.id), actor=HUB.id, channel=None, before=True, hours=policy.hours, ground=ground)
+        approved(ground=by_nobody({approval.requester, *approval.owners}))
         return State.APPROVED
-    return State.REVIEWING
+    ballot = ballot_for(world, entered, policy)
+    spent = grant.spend(tx, ballot, entered) if not frozen(tx, world, entered) else None
+    if spent is None:
+        return State.REVIEWING
+    approved(ground=by_grant(ballot, grant.backers(tx, spent), spent.name), by_grant=spent)
+    return State.APPROVED
 
 
 def reopen(
@@ -132,7 +144,9 @@ def reopen(
         override_at=None,
         review_expires_at=after(tx.now_us, policy.review_seconds, policy.hours),
         **clocks(policy, tx.now_us),
+        **NONE,
     )
+    undermine(tx, approval, actor=HUB.id, why=f"the world moved under {approval.name}")
     tx.record(
         "approval:reopened",
         actor=HUB.id,

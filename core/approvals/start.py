@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from core.approvals.approval import Approval, change
-from core.approvals.decision import standing
+from core.approvals.backing import backed
 from core.approvals.flags import config_in_force, halted
 from core.approvals.freeze import demand_thawed
-from core.approvals.ground import by_policy
-from core.approvals.rule import ballot_for, rule_in_force
+from core.approvals.rule import rule_in_force
 from core.approvals.run import insert_run
 from core.approvals.states import State
 from core.errors import Conflict, Stale
@@ -16,7 +15,6 @@ from core.leases.fence import raise_fence
 from core.leases.lease import Lease
 from core.leases.proving import prove_held
 from core.people.directory import HUB
-from core.policy.counting import count_on
 from core.store.tx import Tx
 from core.world import World
 
@@ -47,9 +45,8 @@ def start(
         raise Conflict("holding", f"{approval.name} is in its hold window")
     demand_thawed(tx, world, approval, "started")
     policy = rule_in_force(world, approval)
-    ballot, votes = ballot_for(world, approval, policy), standing(tx, approval)
-    count = count_on(ballot, votes)
-    if not count.satisfied:
+    rests = backed(tx, world, approval, policy)
+    if not rests.satisfied:
         raise Conflict(
             "no_longer_satisfied", f"the decisions on {approval.name} no longer satisfy policy {policy.name}"
         )
@@ -78,8 +75,8 @@ def start(
             "digest": digest,
             "lease": lease.lock_id if lease is not None else None,
             "config": world.version,
-            "by": sorted(count.acted),
-            "ground": dict(by_policy(ballot, votes)),
+            "by": list(rests.by),
+            "ground": dict(rests.ground),
         },
     )
     return run

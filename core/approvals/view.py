@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from core.approvals import rollback
+from core.approvals import grant, rollback
 from core.approvals.approval import Approval, find, from_row
+from core.approvals.backing import backing
 from core.approvals.decision import Decision, decisions, votes
 from core.approvals.delegation import proxies
 from core.approvals.earlier import earlier
@@ -24,6 +25,7 @@ from core.people.assurance import Assurance
 from core.people.directory import Principal
 from core.policy.ballot import Ballot, Vote
 from core.policy.counting import Tally, count_on
+from core.policy.policy import Policy
 from core.policy.proxy import silent, voices
 from core.policy.who import could_help
 from core.store import schema
@@ -75,7 +77,7 @@ def view_of(reader: Reader, world: World, approval: Approval) -> dict[str, Any]:
     given = decisions(reader, approval.id, approval.revision)
     ballot = ballot_of(world, approval)
     policy = ballot.policy if ballot else None
-    said = votes(reader, approval, given)
+    said = backing(reader, approval)
     count = count_on(ballot, said) if ballot else None
     return {
         "id": approval.name,
@@ -104,6 +106,7 @@ def view_of(reader: Reader, world: World, approval: Approval) -> dict[str, Any]:
         ],
         "delegations": _delegations(reader, world, approval, ballot, said),
         "decisions": [_decision(world, each) for each in given],
+        **_grants(reader, world, approval, policy),
         "resources": approval.resources,
         "validation": approval.validation,
         "preview": approval.preview,
@@ -183,6 +186,34 @@ def _decision(world: World, decision: Decision) -> dict[str, Any]:
         "digest": decision.digest,
         "on_behalf_of": principal_json(world, decision.on_behalf_of) if decision.on_behalf_of else None,
         "delegation": show("D", decision.delegation) if decision.delegation else None,
+        "grant": {"seconds": decision.again.seconds, "times": decision.again.times} if decision.again else None,
+    }
+
+
+def _grants(reader: Reader, world: World, approval: Approval, policy: Policy | None) -> dict[str, Any]:
+    """The grants that were chosen with it, the one that approved it, and whether one may be chosen now."""
+    used = grant.find(reader, approval.by_grant) if approval.by_grant is not None else None
+    offered = policy is not None and approval.state is State.REVIEWING and grant.offered(approval, policy)
+    return {
+        "grants": [
+            {
+                "id": each.name,
+                "until": rfc3339(each.until),
+                "times": each.times,
+                "used": each.used,
+                "ended": each.ended,
+            }
+            for each in grant.chosen_with(reader, approval)
+        ],
+        "by_grant": {
+            "id": used.name,
+            "approval": used.chosen_on,
+            "by": [principal_json(world, each) for each in grant.choosers(reader, used)],
+            "until": rfc3339(used.until),
+        }
+        if used is not None
+        else None,
+        "grant_offered": offered,
     }
 
 

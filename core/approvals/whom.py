@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.approvals.approval import Approval, find
-from core.approvals.decision import standing
+from core.approvals.backing import backing
 from core.approvals.delegation import away, proxies
 from core.approvals.rule import ballot_of
 from core.approvals.states import State
@@ -26,7 +26,7 @@ def who(reader: Reader, world: World, number: int) -> dict[str, Any]:
     if ballot is None:
         return _nothing(f"policy {approval.policy} is no longer configured")
     lent = proxies(reader, approval.action)
-    said = standing(reader, approval)
+    said = backing(reader, approval)
     answer = who_on(ballot, said, lent)
     against = {
         "rejections": {"have": len(answer.tally.against), "count": ballot.policy.reject},

@@ -22,18 +22,21 @@ from core.store.statement import Statement
 _PAGE = 2_000
 _RETRIES = 20
 _ENDS = frozenset({"lease:released", "lease:reclaimed", "lease:broken"})
-_PREFIXES = ("approval:", "apply:", "rollback:", "lease:", "key:", "delegation:", "freeze:")
+_PREFIXES = ("approval:", "apply:", "rollback:", "lease:", "key:", "delegation:", "freeze:", "grant:")
 
 _L = schema.log.c
 _TAIL = Statement(select(_L.seq, _L.entry).where(_L.seq > bindparam("after")).order_by(_L.seq).limit(bindparam("page")))
 _SIZE = Statement(select(func.max(_L.seq).label("size")))
-_APPROVALS = Statement(select(schema.approval.c.id, schema.approval.c.state, schema.approval.c.override_by))
+_A = schema.approval.c
+_APPROVALS = Statement(select(_A.id, _A.state, _A.override_by, _A.by_grant))
 _DECISIONS = Statement(select(schema.decision))
 _RUNS = Statement(select(schema.run.c.id, schema.run.c.approval, schema.run.c.token, schema.run.c.ended_at))
 _LEASES = Statement(select(schema.lease.c.id, schema.lease.c.state, schema.lease.c.token))
 _KEYS = Statement(select(schema.api_key))
 _DELEGATIONS = Statement(select(schema.delegation))
 _FREEZES = Statement(select(schema.freeze))
+_GRANTS = Statement(select(schema.grant))
+_USES = Statement(select(schema.grant_use))
 _VOICES = Statement(select(schema.rollback_voice.c.approval, schema.rollback_voice.c.person))
 
 
@@ -43,12 +46,18 @@ class Told:
 
     seq: int = 0
     approvals: dict[str, str] = field(default_factory=dict)
-    decisions: dict[tuple[str, int, str, str], tuple[str, str]] = field(default_factory=dict)
+    decisions: dict[tuple[str, int, str, str], tuple[str, str, str]] = field(default_factory=dict)
     runs: dict[str, tuple[str, int, bool]] = field(default_factory=dict)
     leases: dict[str, tuple[int, bool]] = field(default_factory=dict)
     keys: dict[str, tuple[str, bool, bool]] = field(default_factory=dict)
     delegations: dict[str, tuple[str, str | None, bool]] = field(default_factory=dict)
     freezes: dict[str, tuple[str, int, bool]] = field(default_factory=dict)
+    grants: dict[str, tuple[str, str, int, int, int, bool]] = field(default_factory=dict)
+    """Grant -> chosen on, terms, until, times, used, in force."""
+    uses: dict[str, str] = field(default_factory=dict)
+    """`G2, use 1` -> the approval and revision that used it."""
+    by_grant: dict[str, str] = field(default_factory=dict)
+    """Approval -> the grant that approved its revision."""
     overrides: dict[str, tuple[str, int]] = field(default_factory=dict)
     voices: dict[str, set[str]] = field(default_factory=dict)
     """Approval -> who wants it rolled back."""
@@ -68,7 +77,25 @@ class Told:
                 for voice in details.get("replaces", ()):
                     self.decisions.pop((*whose, voice), None)
                 voice = details.get("on_behalf_of") or entry["actor"]
-                self.decisions[(*whose, voice)] = details["verdict"], details["digest"]
+                self.decisions[(*whose, voice)] = details["verdict"], details["digest"], _again(details.get("grant"))
+            case "approval:approved" if "grant" in details.get("ground", ()):
+                self.by_grant[subject] = details["ground"]["grant"]
+            case "approval:reopened" | "approval:revised":
+                self.by_grant.pop(subject, None)
+            case "grant:created":
+                self.grants[subject] = (
+                    details["chosen_on"],
+                    details["terms"],
+                    details["until"],
+                    details["times"],
+                    0,
+                    True,
+                )
+            case "grant:used" if subject in self.grants:
+                self.grants[subject] = (*self.grants[subject][:4], details["use"], self.grants[subject][5])
+                self.uses[f"{subject}, use {details['use']}"] = f"{details['approval']} revision {details['revision']}"
+            case "grant:ended" if subject in self.grants:
+                self.grants[subject] = (*self.grants[subject][:5], False)
             case "apply:started" | "rollback:started":
                 self.runs[details["run"]] = subject, details["token"], True
             case "apply:finished" | "apply:failed" | "apply:unknown" | "rollback:finished" | "rollback:failed":
@@ -138,6 +165,7 @@ def _compare(reader: Reader, told: Told) -> list[str]:
                 (f"A{row['approval']}", row["revision"], row["by"], row["on_behalf_of"] or row["by"]): (
                     row["verdict"],
                     row["digest"],
+                    _chosen(row),
                 )
                 for row in reader.all(_DECISIONS)
             },
@@ -159,6 +187,20 @@ def _compare(reader: Reader, told: Told) -> list[str]:
                 f"F{row['id']}": (", ".join(orjson.loads(row["resources"])), row["ends_at"], row["ended_at"] is None)
                 for row in reader.all(_FREEZES)
             },
+        ),
+        *_differences("grant", told.grants, dict(_grant(row) for row in reader.all(_GRANTS))),
+        *_differences(
+            "grant",
+            told.uses,
+            {
+                f"G{row['grant']}, use {row['number']}": f"A{row['approval']} revision {row['revision']}"
+                for row in reader.all(_USES)
+            },
+        ),
+        *_differences(
+            "approval by grant of",
+            told.by_grant,
+            {f"A{row['id']}": f"G{row['by_grant']}" for row in reader.all(_APPROVALS) if row["by_grant"] is not None},
         ),
         *_differences(
             "override of",
@@ -196,6 +238,27 @@ def _differences(what: str, told: Mapping[Any, Any], stored: Mapping[Any, Any]) 
 def _delegation(row: Row) -> tuple[str, tuple[str, str | None, bool]]:
     lends = row["kind"] != "away"
     return f"D{row['id']}", (row["delegator"], row["delegate"] if lends else None, row["ended_at"] is None)
+
+
+def _grant(row: Row) -> tuple[str, tuple[str, str, int, int, int, bool]]:
+    return f"G{row['id']}", (
+        f"A{row['approval']}",
+        row["terms"],
+        row["until"],
+        row["times"],
+        row["used"],
+        row["ended_at"] is None,
+    )
+
+
+def _again(chosen: Mapping[str, Any] | None) -> str:
+    """The grant that a decision chose, in words; empty for none."""
+    return f"again for {chosen['seconds']} s, {chosen['times']} times" if chosen else ""
+
+
+def _chosen(row: Row) -> str:
+    times = row["grant_times"]
+    return _again({"seconds": row["grant_seconds"], "times": times} if times is not None else None)
 
 
 def _leases(reader: Reader, told: Told) -> list[str]:

@@ -44,6 +44,25 @@ class Hours:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GrantBounds:
+    """How far "approve, and allow the same again" may go."""
+
+    longest_seconds: float = 8 * 3600.0
+    times: int = 20
+    """How often at most; 0 for never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakGlass:
+    """Who may run it at once, with nobody asked, and owes a review afterwards."""
+
+    groups: tuple[str, ...]
+    review_seconds: float = 24 * 3600.0
+    through_freeze: bool = False
+    """Whether it also goes through a freeze, which is then recorded as overridden."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """The rule in force for a request: the first whose `when` is true."""
 
@@ -69,6 +88,8 @@ class Policy:
     """Whether `yes` and `no` by mail decide."""
     hours: Hours | None = None
     """The hours that its clocks count; None: every hour."""
+    break_glass: BreakGlass | None = None
+    grants: GrantBounds = GrantBounds()
     escalate: tuple[Escalation, ...] = ()
     ask: tuple[str, ...] = ()
     canonical: str = ""

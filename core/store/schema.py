@@ -191,6 +191,9 @@ approval = Table(
     Column("rollback_preview", Text),
     # When its rollback was decided; the run that carries it out is `rollback_run`.
     _us("rollback_asked_at"),
+    # What approved this revision without decisions of its own: a grant, or break-glass (1).
+    Column("by_grant", BigInteger),
+    Column("glass", Integer, nullable=False, server_default=text("0")),
     # Who overrode the freezes for this revision, and why.
     Column("override_by", Text),
     Column("override_why", Text),
@@ -254,6 +257,9 @@ decision = Table(
     Column("evidence", Text),
     # The delegation by which `by` spoke for `on_behalf_of`.
     Column("delegation", BigInteger),
+    # The grant that was chosen with it: for how long the same may run again, and how often.
+    Column("grant_seconds", BigInteger),
+    Column("grant_times", Integer),
     # Whose say it is: `on_behalf_of`, or `by`.
     Column("voice", Text, nullable=False, server_default=text("''")),
     _us("at", nullable=False),
@@ -293,6 +299,56 @@ rollback_voice = Table(
     Column("assurance", Integer, nullable=False),
     Column("comment", Text),
     _us("at", nullable=False),
+)
+
+grant = Table(
+    "grant",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    # The approval with whose decisions it was chosen: those that say `seconds` and `times`.
+    Column("approval", BigInteger, nullable=False),
+    Column("revision", Integer, nullable=False),
+    # Hex SHA-256 of what a request must bind to use it.
+    Column("terms", Text, nullable=False),
+    Column("seconds", BigInteger, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("used", Integer, nullable=False),
+    _us("created_at", nullable=False),
+    _us("until", nullable=False),
+    _us("ended_at"),
+    Column("ended", Text),
+    Index("grant_terms", "terms", "ended_at"),
+    Index("grant_approval", "approval"),
+    Index("grant_open", "ended_at", "until"),
+)
+
+grant_use = Table(
+    "grant_use",
+    metadata,
+    # One row a use, numbered from 1.
+    Column("grant", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("approval", BigInteger, nullable=False),
+    Column("revision", Integer, nullable=False),
+    _us("at", nullable=False),
+)
+
+owed_review = Table(
+    "owed_review",
+    metadata,
+    # What ran by break-glass is looked at afterwards, and nags until it was.
+    Column("approval", BigInteger, primary_key=True, autoincrement=False),
+    _us("due_at", nullable=False),
+    _us("nag_at"),
+    Column("nags", Integer, nullable=False),
+    Column("verdict", Text),
+    Column("reviewed_by", Text),
+    Column("channel", Text),
+    Column("assurance", Integer),
+    Column("comment", Text),
+    _us("reviewed_at"),
+    _us("created_at", nullable=False),
+    Index("owed_review_nag", "nag_at"),
 )
 
 freeze = Table(

@@ -153,7 +153,8 @@ class Life(RuleBasedStateMachine):
                 preview=None,
             )
             problems = [] if fine else ["it is broken"]
-            enter_review(tx, approval, Checked(validation=[], preview=None, bound=bound, problems=problems), POLICY)
+            checked = Checked(validation=[], preview=None, bound=bound, problems=problems)
+            enter_review(tx, WORLD, approval, checked, POLICY)
 
         model = self.models[number]
         code = self.attempt(run)

@@ -17,6 +17,7 @@ GET /v1/approvals/{id}/wait            GET /v1/approvals/{id}/who     POST /v1/r
 POST /v1/stop                          POST /v1/resume                POST /v1/leases/acquire
 POST /v1/leases/{lock_id}/heartbeat    POST /v1/leases/{lock_id}/release POST /v1/leases/{lock_id}/break
 GET /v1/delegations                    POST /v1/delegations           DELETE /v1/delegations/{id}
+GET /v1/grants                         POST /v1/grants                DELETE /v1/grants/{id}
 GET /v1/freezes                        POST /v1/freezes               DELETE /v1/freezes/{id}
 POST /v1/approvals/{id}/override       GET /v1/approvals/{id}/receipt
 GET /v1/leases                         GET /v1/leases/tickets/{ticket} DELETE /v1/leases/tickets/{ticket}
