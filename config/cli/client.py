@@ -98,7 +98,7 @@ class Client:
             response = connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise Failure("unreachable", self._nobody(error), Exit.UNREACHABLE) from None
+            raise Failure("unreachable", self.nobody(error), Exit.UNREACHABLE) from None
         finally:
             connection.close()
         value = _value(response.getheader("content-type", ""), content)
@@ -117,7 +117,8 @@ class Client:
             )
         return http.client.HTTPConnection(self._url.hostname, self._url.port or 80, timeout=timeout)
 
-    def _nobody(self, error: Exception) -> str:
+    def nobody(self, error: Exception) -> str:
+        """The words for a hub that did not answer."""
         if isinstance(error, TimeoutError):
             return f"the hub at {self.where} does not answer; try again, or look at its log"
         if self._url is not None:

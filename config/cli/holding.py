@@ -1,8 +1,7 @@
 """A command that lives no longer than its lease.
 
-Heartbeats go out on a thread of their own. The deadline is local and monotonic: the time at which the last
-answered heartbeat was sent, plus the ttl, less a tenth. When it passes, or the hub says that the lease is lost,
-the command's whole process group is killed.
+The client's threads renew the lease and watch its deadline. When it is lost the command's whole process group is
+killed, by this process, or by the guardian when this process is dead, stopped or swapped out.
 """
 
 from __future__ import annotations
@@ -10,147 +9,156 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import threading
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
 
+from config.cli import guardian as guardian_script
 from config.cli.exits import Exit, Failure
-from config.cli.output import progress
+from hub.client.lease import MARGIN, Lease
 
-if TYPE_CHECKING:
-    from config.cli.client import Client
-
-_MARGIN = 0.1
-_GRACE_SECONDS = 2.0
-_LOST = frozenset({"lease_lost", "not_found", "stale_token", "wrong_token"})
+_MOST_GRACE_SECONDS = 2.0
+_LOOK_SECONDS = 0.1
+_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Heart:
-    """Keeps one lease alive until stopped; `lost` is set when that is over."""
+def hold_around(command: Sequence[str], lease: Lease, environ: Mapping[str, str]) -> int:
+    """The command's exit status, 128 + n for one that signal n ended; nothing of it goes on once the lease is lost.
 
-    def __init__(self, lease: Mapping[str, Any], connect: Callable[[], Client]) -> None:
-        self._lease = lease
-        self._connect = connect
-        self._ttl = float(lease["ttl_seconds"])
-        self._stop = threading.Event()
-        self._deadline = time.monotonic() + self._ttl * (1 - _MARGIN)
-        self.lost: str | None = None
-        self._thread = threading.Thread(target=self._beat, name="lease-heart", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """No more heartbeats are sent once this returns."""
-        self._stop.set()
-        self._thread.join(timeout=5)
-
-    @property
-    def over(self) -> bool:
-        """Whether work under this lease must end now."""
-        if self.lost is None and time.monotonic() >= self._deadline:
-            self.lost = "the hub did not answer in time"
-        return self.lost is not None
-
-    def _beat(self) -> None:
-        path = f"/v1/leases/{self._lease['lock_id']}/heartbeat"
-        with self._connect() as client:
-            while not self._stop.wait(self._ttl / 3):
-                sent = time.monotonic()
-                try:
-                    client.post(path, {"token": self._lease["token"]})
-                except Failure as failure:
-                    if failure.exit is not Exit.UNREACHABLE or failure.code in _LOST:
-                        self.lost = failure.message
-                        return
-                else:
-                    self._deadline = sent + self._ttl * (1 - _MARGIN)
-
-
-def hold_around(
-    command: Sequence[str],
-    lease: Mapping[str, Any],
-    *,
-    client: Client,
-    heart: Callable[[], Client],
-    environ: Mapping[str, str],
-) -> int:
-    """The command's exit status (128 + signal for a killed one); the lease is given back.
-
-    Raises Failure (`lease_lost`, exit 6) when the lease ended first, and (`no_command`, exit 2).
+    Raises Failure (`no_command`, exit 2), and (`lease_lost`, exit 6) when the lease ended first.
     """
-    beating = Heart(lease, heart)
-    environment = {**environ, "INTERLOCK_FENCE": str(lease["token"]), "INTERLOCK_LEASE": str(lease["lock_id"])}
-    try:
-        process = subprocess.Popen(list(command), env=environment, start_new_session=True)
-    except OSError as error:
-        _give_back(client, lease)
-        raise Failure("no_command", f"{command[0]} cannot be run: {error.strerror}", Exit.USAGE) from None
-    beating.start()
-    restore = _forward_signals(process)
-    try:
-        status = _watch(process, beating)
-    finally:
-        restore()
-        beating.stop()
-    if beating.lost is not None:
-        raise Failure(
-            "lease_lost",
-            f"the lease on {', '.join(lease['resources'])} was lost ({beating.lost}); the command was killed",
-            Exit.FAILED,
-        )
-    _give_back(client, lease)
+    with _forwarding() as forward, _guarded() as tell:
+        try:
+            process = subprocess.Popen(list(command), env={**environ, **lease.environ}, start_new_session=True)
+        except OSError as error:
+            raise Failure("no_command", f"{command[0]} cannot be run: {error.strerror}", Exit.USAGE) from None
+        forward.to(process.pid)
+        status = _watch(process, lease, tell)
+    if lease.why is not None:
+        raise Failure("lease_lost", f"{lease.error().message}; the command was killed", Exit.FAILED)
     return status if status >= 0 else 128 - status
 
 
-def _watch(process: subprocess.Popen[bytes], heart: Heart) -> int:
-    while True:
+def grace_of(lease: Lease) -> float:
+    """How long the command may take to end by itself: less than what is left of a lease at its local deadline."""
+    return min(_MOST_GRACE_SECONDS, lease.ttl_seconds * MARGIN / 2)
+
+
+class _Tell:
+    """What the guardian is told. Raises Failure (`guardian_gone`, exit 6): without one the command has to end."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def __call__(self, line: str) -> None:
+        assert self._process.stdin is not None
         try:
-            return process.wait(timeout=0.1)
-        except subprocess.TimeoutExpired:
-            if heart.over:
-                _end(process)
-                return process.returncode
+            self._process.stdin.write(f"{line}\n".encode())
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise Failure(
+                "guardian_gone", "what watches the command was killed; so was the command", Exit.FAILED
+            ) from None
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+@contextmanager
+def _guarded() -> Iterator[_Tell]:
+    """A guardian watches until the end of the body, however that comes."""
+    command = [sys.executable, "-I", "-S", str(Path(guardian_script.__file__).resolve())]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as process:
+        tell = _Tell(process)
+        try:
+            yield tell
+            tell("done 0")
+        except BaseException:
+            process.kill()  # the command has ended, or was never begun
+            raise
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+
+
+def _watch(process: subprocess.Popen[bytes], lease: Lease, tell: _Tell) -> int:
+    """How the command ended. It was killed if the lease was lost, or the guardian."""
+    told = 0.0
+    try:
+        tell(f"group {process.pid}")
+        while True:
+            if lease.deadline != told:
+                told = lease.deadline
+                tell(f"until {told + grace_of(lease)}")
+            try:
+                return process.wait(timeout=_LOOK_SECONDS)
+            except subprocess.TimeoutExpired:
+                if lease.why is not None:
+                    return _end(process, grace_of(lease))
+    except BaseException:
+        _end(process, grace_of(lease))
+        raise
+
+
+def _end(process: subprocess.Popen[bytes], grace_seconds: float) -> int:
+    """The group has had SIGTERM, and SIGKILL a grace later; how its leader ended."""
+    until = time.monotonic() + grace_seconds
     for sign in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, sign)
-        except ProcessLookupError:
-            break
-        try:
-            process.wait(timeout=_GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
+            process.wait(timeout=max(0.0, until - time.monotonic()))
+        except (ProcessLookupError, subprocess.TimeoutExpired):
             continue
-    try:  # whatever the leader left behind in its group
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    process.wait()
+    return process.wait()
 
 
-def _forward_signals(process: subprocess.Popen[bytes]) -> Callable[[], None]:
-    """Interrupts reach the command, which decides how it ends; what undoes that."""
+class _Forward:
+    """Where signals go: to a process group, once there is one."""
 
-    def forward(number: int, frame: object) -> None:
+    def __init__(self) -> None:
+        self._group: int | None = None
+        self._early: list[int] = []
+
+    def __call__(self, number: int, frame: object) -> None:
+        if self._group is None:
+            self._early.append(number)
+            return
         try:
-            os.killpg(process.pid, number)
+            os.killpg(self._group, number)
         except ProcessLookupError:
             pass
 
-    former = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-
-    def restore() -> None:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-
-    return restore
+    def to(self, group: int) -> None:
+        """Signals reach the group from now on, and those that came before reach it now."""
+        self._group = group
+        for number in self._early:
+            self(number, None)
 
 
-def _give_back(client: Client, lease: Mapping[str, Any]) -> None:
+@contextmanager
+def _forwarding() -> Iterator[_Forward]:
+    """Interrupts reach the command, which decides how it ends."""
+    forward = _Forward()
+    with _handling(_FORWARDED, forward):
+        yield forward
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the body as an interrupt does, so that it can tidy up; the exit code is 128 + n."""
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    with _handling((signal.SIGTERM, signal.SIGHUP), leave):
+        yield
+
+
+@contextmanager
+def _handling(numbers: Sequence[int], handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    former = {number: signal.signal(number, handler) for number in numbers}
     try:
-        client.post(f"/v1/leases/{lease['lock_id']}/release", {"token": lease["token"]})
-    except Failure as failure:
-        progress(f"the lease was not given back ({failure.message}); it ends by itself")
+        yield
+    finally:
+        for number, each in former.items():
+            signal.signal(number, each)

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from config.cli.exits import Exit, Failure
 from config.cli.options import AsJson, DataPath, settings
 from config.cli.output import answer, progress
-
-if TYPE_CHECKING:
-    from config.cli.client import Client
 
 app = typer.Typer(help="Hold resources, so that nobody else changes them meanwhile.", no_args_is_help=True)
 
 Resources = Annotated[str, typer.Argument(metavar="RES[,RES]", help="Such as env:prod or repo:web/src.")]
 Ttl = Annotated[float, typer.Option(help="Seconds after which it ends without a heartbeat.")]
 Wait = Annotated[float, typer.Option(help="Seconds to wait for it when it is held.")]
+Shared = Annotated[bool, typer.Option("--shared", help="Together with other shared leases.")]
 Purpose = Annotated[str | None, typer.Option("--purpose", "--because", "-b", help="What for; others will see it.")]
-
-_POLL_SECONDS = 25
 
 
 @app.command()
@@ -30,16 +25,35 @@ def acquire(
     ttl: Ttl = 300.0,
     wait: Wait = 0.0,
     purpose: Purpose = None,
-    shared: Annotated[bool, typer.Option("--shared", help="Together with other shared leases.")] = False,
+    shared: Shared = False,
     data: DataPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take resources, all or none; prints lock id and token."""
-    from config.cli.client import Client
+    """Take resources, all or none; prints lock id and token. Nothing renews it: it lives for its ttl."""
+    from config.cli.holding import ended_by_signals
+    from config.cli.programs import failing, whereabouts
+    from hub.client.acquiring import Acquiring, Want
+    from hub.client.address import address_of
+    from hub.client.client import PATIENCE_SECONDS
+    from hub.client.exchange import drive
 
-    with Client(settings(data=data)) as client:
-        lease = take(client, resources, ttl=ttl, wait=wait, purpose=purpose, mode="shared" if shared else "exclusive")
-    answer(f"{lease['lock_id']} {lease['token']}", lease, as_json=as_json)
+    chosen = settings(data=data)
+    want = Want(
+        resources=_names(resources),
+        wait=wait,
+        ttl=ttl,
+        mode="shared" if shared else "exclusive",
+        purpose=purpose,
+        on_place=_Place(),
+    )
+    acquiring = Acquiring(want, PATIENCE_SECONDS if wait else 0.0)
+    with failing(chosen), ended_by_signals(), address_of(**whereabouts(chosen)).connect() as http:
+        try:
+            lease = drive(acquiring.run(), http)
+        except (KeyboardInterrupt, SystemExit):
+            drive(acquiring.undo(), http)
+            raise
+    answer(f"{lease.lock_id} {lease.token}", lease.raw, as_json=as_json)
 
 
 @app.command()
@@ -79,75 +93,51 @@ def run(
     ttl: Ttl = 30.0,
     wait: Wait = 0.0,
     purpose: Purpose = None,
+    shared: Shared = False,
+    max_hold: Annotated[float | None, typer.Option(help="Seconds after which it ends in spite of heartbeats.")] = None,
     data: DataPath = None,
     as_json: Annotated[bool, typer.Option("--json", help="Problems as JSON; the output is the command's.")] = False,
 ) -> None:
-    """Hold resources around a command; the command gets the token as INTERLOCK_FENCE, and dies with the lease."""
-    from config.cli.client import Client
-    from config.cli.holding import hold_around
+    """Hold resources around a command; the command gets the token as INTERLOCK_FENCE, and dies with the lease.
+
+    Exits with the command's status, 128 + n when signal n ended it. Otherwise: 2 no such command, 3 held or refused,
+    5 not free in time, 6 the lease was lost and the command killed, 8 no hub.
+    """
+    from config.cli.holding import ended_by_signals, hold_around
+    from config.cli.programs import failing, whereabouts
+    from hub.client.client import PATIENCE_SECONDS, Client
 
     chosen = settings(data=data)
-    with Client(chosen) as client:
-        lease = take(client, resources, ttl=ttl, wait=wait, purpose=purpose or " ".join(command)[:200])
-        status = hold_around(command, lease, client=client, heart=lambda: Client(chosen), environ=chosen.environ)
+    with (
+        failing(chosen),
+        ended_by_signals(),
+        Client(**whereabouts(chosen), patience=PATIENCE_SECONDS if wait else 0.0) as client,
+        client.lease(
+            *_names(resources),
+            wait=wait,
+            ttl=ttl,
+            shared=shared,
+            max_hold=max_hold,
+            purpose=purpose or " ".join(command)[:200],
+            on_place=_Place(),
+        ) as lease,
+    ):
+        status = hold_around(command, lease, chosen.environ)
     raise typer.Exit(status)
 
 
-def take(
-    client: Client,
-    resources: str,
-    *,
-    ttl: float,
-    wait: float,
-    purpose: str | None,
-    mode: str = "exclusive",
-) -> Mapping[str, Any]:
-    """A granted lease. Raises Failure: 3 when it is held or refused, 5 when the wait was in vain."""
-    import secrets
-
-    body = {
-        "resources": [each.strip() for each in resources.split(",") if each.strip()],
-        "mode": mode,
-        "ttl_seconds": ttl,
-        "wait_seconds": wait,
-        "purpose": purpose,
-        "holder": secrets.token_hex(8),
-    }
-    lease: Mapping[str, Any] = client.post("/v1/leases/acquire", body, once=secrets.token_hex(16))
-    if "ticket" not in lease or "lock_id" in lease:
-        return lease
-    try:
-        return _await(client, str(lease["ticket"]), lease)
-    except KeyboardInterrupt:
-        _cancel(client, str(lease["ticket"]))
-        raise
+def _names(resources: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in resources.split(",") if each.strip())
 
 
-def _await(client: Client, ticket: str, state: Mapping[str, Any]) -> Mapping[str, Any]:
-    place = None
-    while True:
-        if state.get("position") != place:
-            place = state.get("position")
-            progress(f"{ticket} waits; place {place}")
-        state = client.get(f"/v1/leases/tickets/{ticket}", wait=_POLL_SECONDS)
-        match state["state"]:
-            case "granted":
-                lease: Mapping[str, Any] = state["lease"]
-                return lease
-            case "waiting":
-                continue
-            case "refused":
-                raise Failure(
-                    str(state.get("code", "refused")), str(state.get("detail") or f"{ticket} was refused"), data=state
-                )
-            case ended:
-                raise Failure(
-                    "wait_over", f"{ticket} is {ended}: the resources did not become free in time", Exit.EXPIRED
-                )
+class _Place:
+    """Says on stderr where the request stands, each time that has changed."""
 
+    def __init__(self) -> None:
+        self._said: object = None
 
-def _cancel(client: Client, ticket: str) -> None:
-    try:
-        client.delete(f"/v1/leases/tickets/{ticket}")
-    except Failure as failure:
-        progress(failure.message)
+    def __call__(self, ticket: Mapping[str, Any]) -> None:
+        position = ticket.get("position")
+        if ticket["state"] == "waiting" and position != self._said:
+            self._said = position
+            progress(f"{ticket['ticket']} waits; place {position}")

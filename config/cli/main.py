@@ -49,7 +49,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """The exit code of one command."""
-    as_json = "--json" in arguments
+    as_json = "--json" in (arguments[: arguments.index("--")] if "--" in arguments else arguments)
     try:
         app(arguments, standalone_mode=True)
     except SystemExit as end:

@@ -39,9 +39,9 @@ class Heart:
         self._beats.add(lease)
 
     def close(self) -> None:
-        """The threads have ended; the caller has finished every lease."""
-        self._alarms.settle(1.0)
-        if self._beats.settle(1.0) and self._http is not None:
+        """The threads have ended, and nothing is renewed any more."""
+        self._alarms.stop(1.0)
+        if self._beats.stop(1.0) and self._http is not None:
             self._http.close()
             self._http = None
 

@@ -43,10 +43,11 @@ class Rounds:
                 self._thread.start()
             self._change.notify()
 
-    def settle(self, timeout: float) -> bool:
-        """Whether the thread has ended, as it does once every lease is over, within `timeout` seconds."""
+    def stop(self, timeout: float) -> bool:
+        """No lease is looked after any more; whether the thread has ended within `timeout` seconds."""
         with self._change:
             thread = self._thread
+            self._leases = []
             self._change.notify()
         if thread is None or thread is threading.current_thread():
             return thread is None
