@@ -18,6 +18,7 @@ from core.approvals.delegation import (
     revoke_given,
 )
 from core.errors import Invalid
+from core.leases.terms import LEASE_LOCKS
 from core.moments import parse_moment, show_moment, zone_of
 from core.people.directory import Kind
 from core.store.tx import Tx
@@ -172,6 +173,7 @@ VERBS = (
         permission=Permission.DECIDE,
         rest="more",
         clauses={"to": "to", "until": "until", "for": "actions", "when": "when"},
+        locks=LEASE_LOCKS,
         usage=_USAGE,
         summary="Let somebody decide in your place for a while.",
     ),
@@ -181,6 +183,7 @@ VERBS = (
         run=_away,
         permission=Permission.DECIDE,
         clauses={"until": "until"},
+        locks=LEASE_LOCKS,
         usage="away until <when>",
         summary="Not be asked; your delegate is asked for you.",
     ),
@@ -191,6 +194,7 @@ VERBS = (
         permission=Permission.DECIDE,
         rest="which",
         urgent=True,
+        locks=LEASE_LOCKS,
         usage="undelegate [<ids or people…>|away]",
         summary="End delegations that you gave or got, at once.",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
@@ -15,6 +16,7 @@ from core.approvals.freeze import Freeze
 from core.approvals.request import hand_in
 from core.approvals.rule import rule_in_force
 from core.approvals.states import State
+from core.leases.terms import LEASE_LOCKS
 from core.moments import parse_moment, show_moment, zone_of
 from core.store.tx import Tx
 
@@ -50,18 +52,19 @@ def _freeze(tx: Tx, call: Call, args: FreezeArgs, prepared: None) -> Outcome:
         until=parse_moment(args.until, now_us=tx.now_us, zone=zone),
         channel=call.channel,
     )
-    text = f"{made.name}: {_said(call, made)}"
+    text = f"{made.name}: {described(made, zone)}"
     return Outcome(text=text, data={"freeze": made.as_json()}, record=False)
 
 
 def _unfreeze(tx: Tx, call: Call, args: UnfreezeArgs, prepared: None) -> Outcome:
-    ended = freeze.end(tx, args.id, by=call.principal, channel=call.channel)
+    ended = freeze.end(tx, call.world, args.id, by=call.principal, channel=call.channel)
     return Outcome(text=f"{ended.name} has ended", data={"freeze": ended.as_json()}, record=False)
 
 
 def _freezes(tx: Tx, call: Call, args: NoArgs, prepared: None) -> Outcome:
     now = freeze.freezes(tx, call.world)
-    lines = [f"{each.name}: {_said(call, each)}" for each in now]
+    zone = zone_of(call.principal, call.world.timezone)
+    lines = [f"{each.name}: {described(each, zone)}" for each in now]
     text = "\n".join(lines) or "Nothing is frozen."
     coming = [window.name for window in call.world.freezes if window.name not in {each.name for each in now}]
     if coming:
@@ -85,15 +88,16 @@ def _override(tx: Tx, call: Call, args: OverrideArgs, prepared: None) -> Outcome
     text = f"{approval.name}: {', '.join(each.name for each in found)} no longer stops this revision"
     if waits:
         approval = find(tx, approval.id)
-        rule = rule_in_force(call.world, approval)
-        hand_in(tx, approval, by=call.principal.id, channel=call.channel, review_seconds=rule.review_seconds)
+        hand_in(tx, approval, by=call.principal.id, channel=call.channel, policy=rule_in_force(call.world, approval))
         text += "; it is being checked"
     return Outcome(text=text, approval=approval.id, record=False)
 
 
-def _said(call: Call, each: Freeze) -> str:
-    until = show_moment(each.until, zone_of(call.principal, call.world.timezone))
-    return f"{', '.join(each.resources)} until {until}, by {each.by or 'hub.yaml'} ({each.reason})"
+def described(each: Freeze, zone: ZoneInfo) -> str:
+    """What is frozen, until when by the reader's clock, by whom and why."""
+    return (
+        f"{', '.join(each.resources)} until {show_moment(each.until, zone)}, by {each.by or 'hub.yaml'} ({each.reason})"
+    )
 
 
 VERBS = (
@@ -105,6 +109,7 @@ VERBS = (
         rest="resources",
         clauses={"until": "until", "for": "until"},
         because="reason",
+        locks=LEASE_LOCKS,
         usage="freeze <kind:name…> until <when> because <reason>",
         summary="Let nothing that needs these be approved or started for a while; * stands for anything.",
     ),
@@ -115,6 +120,7 @@ VERBS = (
         permission=Permission.FREEZE,
         people_only=True,
         positional=("id",),
+        locks=LEASE_LOCKS,
         usage="unfreeze <freeze>",
         summary="End a freeze.",
     ),
@@ -135,6 +141,7 @@ VERBS = (
         positional=("id",),
         because="reason",
         urgent=True,
+        locks=LEASE_LOCKS,
         usage="override <approval> because <reason>",
         summary="Let one request go on although what it needs is frozen.",
     ),

@@ -6,16 +6,19 @@ from typing import Any, Literal
 
 from sqlalchemy import bindparam, func, select
 
+from commands.freezing import described
 from commands.requesting import own
 from commands.stopping import NoArgs
 from commands.verb import Args, Call, Outcome, Permission, Verb
 from core.approvals.approval import Approval
 from core.approvals.flags import halted
+from core.approvals.freeze import freezes
 from core.approvals.shown import note_shown
 from core.approvals.states import State
 from core.approvals.view import listing, principal_json, view_of
 from core.approvals.whom import who
 from core.clock import rfc3339
+from core.moments import zone_of
 from core.people.directory import Kind
 from core.store import schema
 from core.store.statement import Statement
@@ -96,7 +99,18 @@ def _status(tx: Tx, call: Call, args: NoArgs, prepared: None) -> Outcome:
     why = halted(tx)
     words = ", ".join(f"{count} {state.lower()}" for state, count in sorted(counts.items())) or "no requests yet"
     text = f"Everything is stopped ({why}); `resume` ends that. {words}" if why else f"Running. {words}"
-    return Outcome(text=text, data={"approvals": counts, "halted": why, "config": call.world.version})
+    frozen = freezes(tx, call.world)
+    zone = zone_of(call.principal, call.world.timezone)
+    lines = [f"Frozen by {each.name}: {described(each, zone)}" for each in frozen]
+    return Outcome(
+        text="\n".join([text, *lines]),
+        data={
+            "approvals": counts,
+            "halted": why,
+            "freezes": [each.as_json() for each in frozen],
+            "config": call.world.version,
+        },
+    )
 
 
 def _whoami(tx: Tx, call: Call, args: NoArgs, prepared: None) -> Outcome:

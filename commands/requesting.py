@@ -102,12 +102,20 @@ def _request(tx: Tx, call: Call, args: RequestArgs, proposal: Proposal) -> Outco
         limits=call.world.limits,
     )
     name = ids.show("A", number)
-    found = [] if args.draft else asking.hold_back(tx, call.world, find(tx, number))
-    if found:
-        text = f"{name} is kept as a draft: {words(found, name)}, or `submit {name}` once it is over"
-        return Outcome(ok=False, code="frozen", text=text, approval=number)
+    if not args.draft and (held := _held_back(tx, call, number)) is not None:
+        return held
     what = "is a draft" if args.draft else "is being checked"
     return Outcome(text=f"{name}: {proposal.title} — {what}, policy {proposal.policy.name}", approval=number)
+
+
+def _held_back(tx: Tx, call: Call, number: int) -> Outcome | None:
+    """The answer to a request for what is frozen, which is kept as a draft; None when nothing stands in its way."""
+    found = asking.hold_back(tx, call.world, find(tx, number))
+    if not found:
+        return None
+    name = ids.show("A", number)
+    text = f"{name} is kept as a draft: {words(found, name)}, or `submit {name}` once it is over"
+    return Outcome(ok=False, code="frozen", text=text, approval=number)
 
 
 def _submit(tx: Tx, call: Call, args: IdsArgs, prepared: None) -> Outcome:
@@ -116,9 +124,7 @@ def _submit(tx: Tx, call: Call, args: IdsArgs, prepared: None) -> Outcome:
         policy = rule_of(call.world, approval)
         if policy is None or policy.canonical != approval.policy_json:
             raise Conflict("policy_changed", f"the policy of {approval.name} changed; edit it, then submit it")
-        asking.submit(
-            tx, call.world, approval, by=call.principal, channel=call.channel, review_seconds=policy.review_seconds
-        )
+        asking.submit(tx, call.world, approval, by=call.principal, channel=call.channel, policy=policy)
     return Outcome(text=f"{', '.join(args.ids)}: handed in", approval=ids.parse("A", args.ids[0]))
 
 
@@ -244,11 +250,14 @@ async def _prepare_retry(desk: Desk, call: Call, args: IdsArgs) -> tuple[Proposa
 
 
 def _demand_retryable(call: Call, old: Approval) -> None:
-    """Raises Conflict (`wrong_state`, `rolling_back`), Invalid `secret_needed`."""
+    """Raises Conflict (`wrong_state`, `rolling_back`, `retried`), Invalid `secret_needed`."""
     if old.state not in (State.FAILED, State.EXPIRED, State.REJECTED, State.WITHDRAWN):
         raise Conflict("wrong_state", f"{old.name} is {old.state}; only what failed or never ran is retried")
     if old.rollback_asked_at is not None:
         raise Conflict("rolling_back", f"the rollback of {old.name} was decided; wait for its end")
+    if old.retried_as is not None:
+        again = ids.show("A", old.retried_as)
+        raise Conflict("retried", f"{old.name} was asked for again as {again}; go on there", retried_as=again)
     action = call.world.actions.get(old.action)
     hidden = [each.name for each in action.params if each.secret] if action else []
     if hidden:
@@ -274,6 +283,8 @@ def _retry(tx: Tx, call: Call, args: IdsArgs, prepared: tuple[Proposal, Approval
         limits=call.world.limits,
         retry_of=old,
     )
+    if (held := _held_back(tx, call, number)) is not None:
+        return held
     return Outcome(text=f"{ids.show('A', number)}: attempt {old.attempt + 1}; {last}", approval=number)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +13,7 @@ from pydantic import BaseModel
 from config import action_schema, policy_schema, schema
 from config.scalars import per_second
 from config.secrets import Secrets
+from config.source import Source
 from core.apply.action import Action, CommandSpec, HttpSpec, Operation, Preview
 from core.apply.params import plain_number
 from core.audit.canonical import canonical
@@ -26,11 +26,14 @@ from core.world import Channel, FreezeWindow, Hook, Keep, Limits, World
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-def build(hub: schema.Hub, root: Path, secrets: Secrets) -> World:
-    """The world of `hub`. Raises Unavailable (`missing_secret`) for a channel, hook or anchor whose secret is missing."""
+def build(hub: schema.Hub, source: Source, secrets: Secrets) -> World:
+    """The world of `hub`, which was read from `source`.
+
+    Raises Unavailable (`missing_secret`) for a channel, hook or anchor whose secret is missing.
+    """
     return World(
         digest=digest(hub),
-        root=root,
+        root=source.root,
         public_url=hub.public_url or "",
         timezone=hub.timezone,
         trusted_proxies=tuple(hub.trusted_proxies),
@@ -46,7 +49,7 @@ def build(hub: schema.Hub, root: Path, secrets: Secrets) -> World:
         policies=tuple(policy(each, hub.timezone) for each in hub.policies),
         channels={name: _channel(name, each, secrets) for name, each in hub.channels.items()},
         hooks={name: _hook(name, each, secrets) for name, each in hub.hooks.items()},
-        freezes=tuple(freeze(each, hub.timezone) for each in hub.freezes),
+        freezes=tuple(freeze(each, hub.timezone, source.named(("freezes", at))) for at, each in enumerate(hub.freezes)),
         anchors=tuple(secrets.resolve(each) for each in hub.audit.anchors or ()),
         keep=Keep(
             output_seconds=hub.keep.output / 1000,
@@ -163,8 +166,8 @@ def _minutes(clock: str) -> int:
     return int(hours) * 60 + int(minutes)
 
 
-def freeze(given: schema.Freeze, timezone: str) -> FreezeWindow:
-    """The freeze as the engine works it out; `timezone` is the hub's."""
+def freeze(given: schema.Freeze, timezone: str, where: str) -> FreezeWindow:
+    """The freeze as the engine works it out; `timezone` is the hub's, `where` is where it stands."""
     zone = given.timezone or timezone
     return FreezeWindow(
         name=given.name,
@@ -175,6 +178,7 @@ def freeze(given: schema.Freeze, timezone: str) -> FreezeWindow:
         seconds=(given.lasting or 0) / 1000,
         begin=_moment(given.begin, zone),
         until=_moment(given.until, zone),
+        where=where,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
@@ -19,6 +20,8 @@ from core.leases.resource import check
 _BEGINS = 60
 """Times of a repeated freeze that are looked at."""
 
+_MADE_BY_COMMAND = re.compile(r"[Ff][0-9]+")
+
 _MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -30,6 +33,10 @@ def check_freezes(hub: Hub, source: Source) -> Iterator[Problem]:
         if given.name in names:
             yield source.problem((*path, "name"), f"two freezes are called {given.name}", "rename one")
         names[given.name] = at
+        if _MADE_BY_COMMAND.fullmatch(given.name):
+            yield source.problem(
+                (*path, "name"), f"{given.name} could be a freeze that somebody makes by command", "name it in words"
+            )
         for index, resource in enumerate(given.resources):
             try:
                 check(resource.replace("*", "x"))
@@ -39,7 +46,7 @@ def check_freezes(hub: Hub, source: Source) -> Iterator[Problem]:
 
 
 def _times(hub: Hub, source: Source, path: Path, given: Freeze) -> Iterator[Problem]:
-    window = built(given, hub.timezone)
+    window = built(given, hub.timezone, source.named(path))
     if window.cron is None:
         if window.begin is not None and window.until is not None and window.begin >= window.until:
             yield source.problem((*path, "until"), "it ends before it begins", "give a later until")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,9 +19,11 @@ from config.datadir import KEYS, is_held, key_file
 from config.hub import read_config
 from config.loader import Loaded
 from config.settings import Settings
+from config.verifying import reading
 from core.apply.action import Action, CommandSpec, Operation
+from core.approvals.freeze import freezes
 from core.audit.anchors import is_outside, parse_anchor, read_notes
-from core.clock import SystemClock, show_duration
+from core.clock import SystemClock, rfc3339, show_duration
 from core.errors import Refusal, StoreError
 from core.store.migrate import is_current
 from core.store.sqlite import RESERVE_BYTES
@@ -73,6 +76,7 @@ def examine(settings: Settings) -> list[Examined]:
     if loaded is not None:
         found += _anchors(settings, loaded.world)
         found += _trust(loaded.world)
+        found += _safely(partial(_frozen, world=loaded.world), settings)
         found += _secrets_files(settings, loaded)
         found += _channels(settings, loaded)
     return found
@@ -82,7 +86,8 @@ def _safely(look: Callable[[Settings], Iterator[Examined]], settings: Settings) 
     try:
         return list(look(settings))
     except (OSError, StoreError, sqlite3.Error) as error:
-        return [fail(f"{look.__name__.strip('_')}: {error}", "mend what it names, then look again")]
+        name = look.func.__name__ if isinstance(look, partial) else look.__name__
+        return [fail(f"{name.strip('_')}: {error}", "mend what it names, then look again")]
 
 
 def _configuration(settings: Settings) -> tuple[Loaded | None, list[Examined]]:
@@ -224,6 +229,21 @@ def _trust(world: World) -> Iterator[Examined]:
             yield warn(f"the policy {policy.name} allows without asking anybody", "make sure that this is meant")
     if os.geteuid() == 0:
         yield warn("this runs as root", "run the hub as a user of its own")
+
+
+def _frozen(settings: Settings, world: World) -> Iterator[Examined]:
+    """What nothing may start on now."""
+    if settings.database_url is None and not (settings.data / "hub.db").exists():
+        return
+    if not is_current(settings.database):
+        return
+    with reading(settings) as reader:
+        for each in freezes(reader, world):
+            until = rfc3339(each.until)[:16].replace("T", " ")
+            remedy = f"`unfreeze {each.name}` when it is not meant any more" if each.by else "it ends by itself"
+            yield warn(
+                f"{', '.join(each.resources)} is frozen by {each.name} until {until} UTC ({each.reason})", remedy
+            )
 
 
 def _secrets_files(settings: Settings, loaded: Loaded) -> Iterator[Examined]:

@@ -49,7 +49,7 @@ def load(path: Path, environ: Mapping[str, str], adapters: Collection[str] | Non
     if problems or hub is None:
         raise ConfigInvalid(problems)
     return Loaded(
-        world=build(hub, source.root, secrets), warnings=tuple(warnings), files=tuple(source.files), secrets=secrets
+        world=build(hub, source, secrets), warnings=tuple(warnings), files=tuple(source.files), secrets=secrets
     )
 
 

@@ -71,6 +71,11 @@ class Source:
             path = path[:-1]
         return self.places.get(path, ("hub.yaml", 0))
 
+    def named(self, path: Path) -> str:
+        """What stands at `path`, as a person finds it: `hub.yaml:31, freezes[0]`."""
+        file, line = self.place(path)
+        return f"{file}:{line}, {dotted(path)}" if line else f"{file}, {dotted(path)}"
+
     def problem(self, path: Path, message: str, remedy: str = "") -> Problem:
         """A problem at `path`."""
         file, line = self.place(path)

@@ -72,6 +72,8 @@ class FreezeWindow:
     seconds: float = 0.0
     begin: datetime | None = None
     until: datetime | None = None
+    where: str = "hub.yaml"
+    """Where it stands: `hub.yaml:31, freezes[0]`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

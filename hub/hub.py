@@ -416,9 +416,9 @@ class Hub:
         """Put `world` in force: open requests are matched again in the same transaction."""
         desk = _Desk(self.db, self.keys.sealer)
         for _ in range(_RETRIES):
-            moves = await self.db.read(matched, world, desk.secret)
+            found = await self.db.read(matched, world, desk.secret)
             try:
-                version = await self.db.write(publish_world, world, moves, locks=LEASE_LOCKS)
+                version = await self.db.write(publish_world, world, found, locks=LEASE_LOCKS)
             except Conflict:
                 continue  # an open request changed meanwhile: match again
             self._world = replace(world, version=version)

@@ -134,6 +134,7 @@ def want(tx: Tx, approval: Approval, targets: list[Target]) -> int:
             due_at=tx.now_us,
             created_at=tx.now_us,
             updated_at=None,
+            reminded=None,
         )
     return len(new)
 

@@ -4,42 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from itertools import islice
 from typing import Any
-
-from sqlalchemy import select
 
 from core.apply.action import Action
 from core.apply.fingerprint import fingerprint
 from core.approvals import secret
-from core.approvals.approval import Approval, find, from_row
+from core.approvals.approval import Approval, find
 from core.approvals.digest import comparable
 from core.approvals.flags import config_in_force
+from core.approvals.paging import each_in
 from core.approvals.proposal import bound_value, described, executables, rendered
 from core.approvals.review import Checked, enter_review
 from core.approvals.rule import rule_of
 from core.approvals.states import State
 from core.errors import Conflict, Refusal
 from core.policy.policy import Policy
-from core.store import schema
 from core.store.database import Database
 from core.store.rows import Reader
-from core.store.statement import Statement
 from core.store.tx import Tx
 from core.world import World
 from hub.carrying import Carrier, Result
 
-_T = schema.approval
-_SUBMITTED = Statement(select(_T).where(_T.c.state == "SUBMITTED").order_by(_T.c.id))
 _AT_ONCE = 4
+_MOST_BUSY = 200
+"""Requests that are being checked or wait for their turn; the others wait in the database."""
 _POLL_SECONDS = 5.0
 
 logger = logging.getLogger("interlock.reviewing")
 
 
-def submitted(reader: Reader) -> list[Approval]:
-    """Every request that waits to be checked."""
-    return [from_row(row) for row in reader.all(_SUBMITTED)]
+def submitted(reader: Reader, busy: Collection[int], most: int) -> list[Approval]:
+    """The oldest requests that wait to be checked and are not `busy`."""
+    return list(islice((each for each in each_in(reader, State.SUBMITTED) if each.id not in busy), most))
 
 
 class Reviewing:
@@ -61,10 +59,9 @@ class Reviewing:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._woken.clear()
-                for approval in await self._db.read(submitted):
-                    if approval.id not in self._busy:
-                        self._busy.add(approval.id)
-                        tasks.create_task(self._guarded(approval))
+                for approval in await self._db.read(submitted, frozenset(self._busy), _MOST_BUSY - len(self._busy)):
+                    self._busy.add(approval.id)
+                    tasks.create_task(self._guarded(approval))
                 try:
                     async with asyncio.timeout(_POLL_SECONDS):
                         await self._woken.wait()
@@ -81,6 +78,8 @@ class Reviewing:
             logger.exception("checking %s failed; it will be tried again", approval.name)
         finally:
             self._busy.discard(approval.id)
+            if len(self._busy) == _MOST_BUSY - 1:
+                self._woken.set()
 
     async def _check(self, approval: Approval) -> None:
         world = self._world()

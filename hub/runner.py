@@ -17,9 +17,8 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
-
-from sqlalchemy import select
 
 from core.apply.action import Action, HttpSpec
 from core.apply.deadline import Deadline
@@ -27,13 +26,14 @@ from core.apply.environment import RunMarks
 from core.apply.identity import Identity
 from core.apply.sealing import Sealer
 from core.approvals import secret
-from core.approvals.approval import Approval, find, from_row
+from core.approvals.approval import Approval, find
 from core.approvals.decide import recount
 from core.approvals.digest import differences
 from core.approvals.digest import digest as digest_of
 from core.approvals.finish import finish
 from core.approvals.flags import halted
 from core.approvals.freeze import freezes
+from core.approvals.paging import each_in
 from core.approvals.review import reopen
 from core.approvals.rollback import asked, call_off, call_off_unwanted, start_rollback
 from core.approvals.rule import rule_of
@@ -46,10 +46,8 @@ from core.leases.ending import end_for_approval
 from core.leases.lease import Lease
 from core.leases.terms import LEASE_LOCKS
 from core.policy.policy import Policy
-from core.store import schema
 from core.store.database import Database
 from core.store.rows import Reader
-from core.store.statement import Statement
 from core.store.tx import Tx
 from core.world import World
 from hub.attempts import attempts
@@ -61,18 +59,21 @@ _POLL_SECONDS = 2.0
 _LONGEST_PAUSE_SECONDS = 30.0
 _MOST_REMEMBERED = 1_000
 
-_T = schema.approval
-_READY = Statement(select(_T).where(_T.c.state == "APPROVED").order_by(_T.c.id))
+_MOST_READY = 1_000
+"""Approved requests that one look takes up, those that wait for their leases among them."""
 
 logger = logging.getLogger("interlock.runner")
 
 
 def approved(reader: Reader, world: World) -> tuple[list[Approval], str | None]:
-    """Every approved request that is not frozen and every decided rollback, and why nothing may start (None: it may)."""
-    ready = [from_row(row) for row in reader.all(_READY)]
-    now = freezes(reader, world) if ready else []
-    thawed = [each for each in ready if each.override_at is not None or not any(f.covers(each.resources) for f in now)]
-    return thawed + asked(reader), halted(reader)
+    """The oldest approved requests that are not frozen and the decided rollbacks, and why nothing may start (None: it may)."""
+    now = freezes(reader, world)
+    thawed = (
+        each
+        for each in each_in(reader, State.APPROVED)
+        if each.override_at is not None or not any(freeze.covers(each.resources) for freeze in now)
+    )
+    return [*islice(thawed, _MOST_READY), *asked(reader)], halted(reader)
 
 
 @dataclass(slots=True)

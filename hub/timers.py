@@ -82,15 +82,15 @@ class Timers:
             await self._db.write(expire, locks=LEASE_LOCKS, urgent=True)
         over = await self._db.read(next_over)
         if over is not None and over <= now:
-            await self._db.write(expire_delegations)
+            await self._db.write(expire_delegations, locks=LEASE_LOCKS)
         spent = await self._db.read(next_grant_over)
         if spent is not None and spent <= now:
             await self._db.write(expire_grants)
         due = await self._db.read(next_nudge)
         if due is not None and due <= now:
-            await self._db.write(nudge, self._world(), urgent=True)
+            await self._db.write(nudge, self._world(), locks=LEASE_LOCKS, urgent=True)
         if await self._db.read(any_over):
-            await self._db.write(end_those_over, urgent=True)
+            await self._db.write(end_those_over, locks=LEASE_LOCKS, urgent=True)
         loop = asyncio.get_running_loop()
         if loop.time() - self._swept > _SWEEP_SECONDS:
             self._swept = loop.time()

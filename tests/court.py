@@ -99,8 +99,15 @@ class Court:
         version = self.write(publish, f"d{self.world.version}")
         self.world = replace(self.world, version=version, people=Directory({each.id: each for each in people}))
 
-    def review(self, requester: str, action: str = "work", after: Callable[[], object] = lambda: None) -> int:
-        """A request of `requester` that was checked; `after` is called before its transaction ends."""
+    def review(
+        self,
+        requester: str,
+        action: str = "work",
+        after: Callable[[], object] = lambda: None,
+        *,
+        checked_after: float = 0.0,
+    ) -> int:
+        """A request of `requester` that was checked, which took so many seconds; `after` is called before that ends."""
         by = self.who(requester)
         proposal = propose(
             self.world,
@@ -113,8 +120,8 @@ class Court:
             seal=lambda context, value: b"",
         )
 
-        def run(tx: Tx) -> int:
-            number = asking.request(
+        def ask(tx: Tx) -> int:
+            return asking.request(
                 tx,
                 proposal,
                 requester=by,
@@ -125,6 +132,8 @@ class Court:
                 draft=False,
                 limits=self.world.limits,
             )
+
+        def check(tx: Tx, number: int) -> None:
             bound = bound_value(
                 action=self.world.actions[action],
                 policy=proposal.policy,
@@ -145,9 +154,10 @@ class Court:
                 proposal.policy,
             )
             after()
-            return number
 
-        made: int = self.write(run)
+        made: int = self.write(ask)
+        self.clock.advance(checked_after)
+        self.write(check, made)
         return made
 
     def state(self, number: int) -> str:

@@ -81,6 +81,10 @@ class Approval:
     reminders: int = 0
     escalate_at: int | None = None
     escalations: int = 0
+    reviewing_at: int | None = None
+    """When it came under review last."""
+    retried_as: int | None = None
+    """The approval that asks for it again."""
 
     @property
     def name(self) -> str:

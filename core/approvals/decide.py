@@ -16,7 +16,7 @@ from core.approvals.flags import config_in_force
 from core.approvals.freeze import demand_thawed
 from core.approvals.grant import Grant
 from core.approvals.ground import Ground, by_policy
-from core.approvals.nudge import NO_CLOCKS
+from core.approvals.nudge import NO_CLOCKS, clocks
 from core.approvals.rule import ballot_for, rule_in_force
 from core.approvals.states import State
 from core.approvals.terms import terms_digest
@@ -246,6 +246,7 @@ def review_again(tx: Tx, approval: Approval, policy: Policy, *, actor: str, chan
         apply_asked_at=None,
         review_expires_at=max(approval.review_expires_at or 0, after(tx.now_us, policy.review_seconds, policy.hours)),
         **NONE,
+        **clocks(policy, tx.now_us),
     )
     undermine(tx, approval, actor=actor, why=f"{approval.name} went back to review")
     end_for_approval(tx, approval.id)

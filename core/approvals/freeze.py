@@ -23,7 +23,7 @@ from core.approvals.rule import rule_in_force
 from core.approvals.states import OPEN
 from core.clock import SECOND, from_us, rfc3339, to_us
 from core.errors import Conflict, Forbidden, Invalid
-from core.leases.resource import check, conflict
+from core.leases.resource import check
 from core.people.assurance import Assurance, demand_assurance
 from core.people.directory import HUB, Kind, Principal
 from core.policy.counting import barred_by
@@ -43,7 +43,6 @@ _FIND = Statement(select(_T).where(_T.c.id == bindparam("id")))
 _IN_FORCE = Statement(
     select(_T).where(_T.c.ended_at.is_(None), _T.c.starts_at <= _now, _T.c.ends_at > _now).order_by(_T.c.id)
 )
-_OPEN = Statement(select(_T).where(_T.c.ended_at.is_(None)).order_by(_T.c.id))
 _OVER = Statement(
     select(_T).where(_T.c.ended_at.is_(None), _T.c.ends_at <= _now).order_by(_T.c.ends_at, _T.c.id).limit(50)
 )
@@ -82,10 +81,9 @@ class Freeze:
 
 
 def _covers(pattern: str, resource: str) -> bool:
-    if "*" not in pattern:
-        return conflict(pattern, resource)
-    parts = resource.split("/")
-    return any(fnmatchcase("/".join(parts[:depth]), pattern) for depth in range(1, len(parts) + 1))
+    """Whether something that the pattern stands for conflicts with `resource` as leases do; `*` stays within a part."""
+    # The shorter of the two ends the comparison: what lies above or below is covered too.
+    return all(fnmatchcase(part, wanted) for part, wanted in zip(resource.split("/"), pattern.split("/"), strict=False))
 
 
 def freezes(reader: Reader, world: World) -> list[Freeze]:
@@ -93,11 +91,6 @@ def freezes(reader: Reader, world: World) -> list[Freeze]:
     now = reader.now_us
     configured = [found for window in world.freezes if (found := _of_window(window, now)) is not None]
     return [*configured, *(_of_row(row) for row in reader.all(_IN_FORCE, now=now))]
-
-
-def planned(reader: Reader) -> list[Freeze]:
-    """Every freeze made by command that has not ended, also those to come."""
-    return [_of_row(row) for row in reader.all(_OPEN)]
 
 
 def _of_row(row: Row) -> Freeze:
@@ -194,8 +187,16 @@ def create(tx: Tx, *, by: Principal, resources: Sequence[str], reason: str, unti
     return Freeze(name=name, resources=tuple(resources), reason=reason, until=until, by=by.id)
 
 
-def end(tx: Tx, name: str, *, by: Principal, channel: str) -> Freeze:
-    """The freeze is over. Raises NotFound, Conflict `ended`; Invalid `configured` for one of hub.yaml."""
+def end(tx: Tx, world: World, name: str, *, by: Principal, channel: str) -> Freeze:
+    """The freeze is over. Raises NotFound, Conflict `ended`; Conflict `configured`, naming the place, for hub.yaml's."""
+    for window in world.freezes:
+        if window.name == name:
+            raise Conflict(
+                "configured",
+                f"{name} stands in {window.where}, so it ends there: change it, then `interlock reload`; "
+                "`override A… because …` lets one request go on meanwhile",
+                where=window.where,
+            )
     number = ids.parse("F", name)
     row = tx.one(_FIND, id=number)
     if row is None:

@@ -16,7 +16,7 @@ from core.approvals.states import State
 from core.clock import SECOND
 from core.errors import Conflict
 from core.people.directory import HUB
-from core.policy.hours import after
+from core.policy.hours import after, within
 from core.policy.policy import Policy
 from core.store import schema
 from core.store.rows import Reader
@@ -44,11 +44,17 @@ _NEXT = Statement(
 
 
 def clocks(policy: Policy, now_us: int) -> dict[str, Any]:
-    """The columns with which a request comes under review: when it is reminded of and escalated first."""
+    """The columns with which a request comes under review: since when, and when it is reminded of and escalated first."""
     remind = after(now_us, policy.remind_seconds, policy.hours) if policy.remind_seconds is not None else None
     first = policy.escalate[0].after_seconds if policy.escalate else None
     escalate = after(now_us, first, policy.hours) if first is not None else None
-    return {"remind_at": remind, "reminders": 0, "escalate_at": escalate, "escalations": 0}
+    return {
+        "reviewing_at": now_us,
+        "remind_at": remind,
+        "reminders": 0,
+        "escalate_at": escalate,
+        "escalations": 0,
+    }
 
 
 NO_CLOCKS: dict[str, Any] = {"remind_at": None, "escalate_at": None}
@@ -70,6 +76,10 @@ def _guarded(tx: Tx, world: World, approval: Approval, *, remind: bool) -> int:
     try:
         if rule is None or approval.state is not State.REVIEWING:
             change(tx, approval, **NO_CLOCKS)
+            return 0
+        if not within(tx.now_us, rule.hours):  # the hub was down when it fell due: nobody is woken at night for that
+            later: dict[str, Any] = {"remind_at" if remind else "escalate_at": after(tx.now_us, 0.0, rule.hours)}
+            change(tx, approval, **later)
             return 0
         (_remind if remind else _escalate)(tx, approval, rule)
     except Conflict:
@@ -98,7 +108,7 @@ def _escalate(tx: Tx, approval: Approval, rule: Policy) -> None:
     step, count = rule.escalate[approval.escalations], approval.escalations + 1
     again = None
     if count < len(rule.escalate):
-        began = approval.submitted_at or approval.created_at
+        began = approval.reviewing_at or tx.now_us
         again = max(after(began, rule.escalate[count].after_seconds, rule.hours), tx.now_us + SECOND)
     change(tx, approval, before="review_expires_at", escalations=count, escalate_at=again)
     tx.record(

@@ -6,13 +6,15 @@ ends EXPIRED with the reason. A run under way keeps its own configuration.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, select
 
-from core.approvals.approval import Approval, find, from_row
+from core.approvals.approval import Approval, find
 from core.approvals.closing import close
 from core.approvals.flags import config_in_force, publish
+from core.approvals.paging import each_in
 from core.approvals.proposal import Proposal, Seal, propose
 from core.approvals.request import revise
 from core.approvals.states import State
@@ -27,20 +29,25 @@ from core.store.tx import Tx
 from core.world import World
 
 _T = schema.approval
-_OPEN = Statement(
-    select(_T)
-    .where(or_(*(_T.c.state == state for state in ("DRAFT", "SUBMITTED", "REVIEWING", "APPROVED"))))
-    .order_by(_T.c.id)
-)
+_STATES = (State.DRAFT, State.SUBMITTED, State.REVIEWING, State.APPROVED)
+_VERSIONS = Statement(select(_T.c.id, _T.c.version).where(_T.c.state == bindparam("state")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """What the new configuration means for one open request: a proposal, or why there can be none."""
+    """What the new configuration changes about one open request: another proposal, or why there can be none."""
 
-    approval: Approval
+    approval: int
     proposal: Proposal | None
     why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matched:
+    """Every open request under a new configuration: which version of each was looked at, and which of them must move."""
+
+    versions: Mapping[int, int]
+    moves: Sequence[Move]
 
 
 def in_force(tx: Tx, digest: str) -> int | None:
@@ -49,40 +56,50 @@ def in_force(tx: Tx, digest: str) -> int | None:
     return version if current == digest else None
 
 
-def matched(reader: Reader, world: World, seal: Seal) -> list[Move]:
+def matched(reader: Reader, world: World, seal: Seal) -> Matched:
     """Every open request under `world`, worked out before the transaction."""
+    versions: dict[int, int] = {}
     moves: list[Move] = []
-    for row in reader.all(_OPEN):
-        approval = from_row(row)
-        requester = world.people.find(approval.requester)
-        proposal, why = None, ""
-        if requester is None:
-            why = f"{approval.requester} is no longer in the configuration"
-        else:
-            action = world.actions.get(approval.action)
-            secret = {param.name: "x" for param in action.params if param.secret} if action else {}
-            try:
-                proposal = propose(
-                    world,
-                    action=approval.action,
-                    params={**approval.params, **secret},
-                    requester=requester,
-                    channel=approval.channel,
-                    assurance=Assurance(approval.assurance),
-                    now_us=reader.now_us,
-                    seal=seal,
-                )
-            except Refusal as refusal:
-                why = refusal.message
-        moves.append(Move(approval=approval, proposal=proposal, why=why))
-    return moves
+    for state in _STATES:
+        for approval in each_in(reader, state):
+            versions[approval.id] = approval.version
+            if (move := _move_of(approval, world, reader.now_us, seal)) is not None:
+                moves.append(move)
+    return Matched(versions=versions, moves=sorted(moves, key=lambda each: each.approval))
 
 
-def publish_world(tx: Tx, world: World, moves: list[Move]) -> int:
+def _move_of(approval: Approval, world: World, now_us: int, seal: Seal) -> Move | None:
+    """What `world` changes about the request; None when nothing."""
+    requester = world.people.find(approval.requester)
+    if requester is None:
+        gone = f"{approval.requester} is no longer in the configuration"
+        return Move(approval=approval.id, proposal=None, why=gone)
+    action = world.actions.get(approval.action)
+    secret = {param.name: "x" for param in action.params if param.secret} if action else {}
+    try:
+        proposal = propose(
+            world,
+            action=approval.action,
+            params={**approval.params, **secret},
+            requester=requester,
+            channel=approval.channel,
+            assurance=Assurance(approval.assurance),
+            now_us=now_us,
+            seal=seal,
+        )
+    except Refusal as refusal:
+        return Move(approval=approval.id, proposal=None, why=refusal.message)
+    same_policy = proposal.policy.name == approval.policy and proposal.policy.canonical == approval.policy_json
+    same_action = approval.bound is None or approval.bound["definition"] == proposal.action.canonical
+    if same_policy and same_action and list(proposal.resources) == approval.resources:
+        return None
+    return Move(approval=approval.id, proposal=proposal, why="its action" if same_policy else "its policy")
+
+
+def publish_world(tx: Tx, world: World, found: Matched) -> int:
     """`world` is in force; its version. Raises Conflict `changed` when an open request is not as it was matched."""
-    seen = {move.approval.id: move.approval.version for move in moves}
-    now = {int(row["id"]): int(row["version"]) for row in tx.all(_OPEN)}
-    if seen != now:
+    now = {row["id"]: row["version"] for state in _STATES for row in tx.all(_VERSIONS, state=str(state))}
+    if found.versions != now:
         raise Conflict("changed", "an open request has just changed")
     before = config_in_force(tx)
     version = publish(tx, world.digest)
@@ -92,7 +109,7 @@ def publish_world(tx: Tx, world: World, moves: list[Move]) -> int:
             actor=HUB.id,
             details={"version": version, "digest": world.digest, "before": before[1] or None},
         )
-    for move in moves:
+    for move in found.moves:
         _move(tx, move)
     keys.revoke_strangers(tx, lambda each: world.people.find(each) is not None, by=HUB.id)
     sessions.end_strangers(tx, lambda each: world.people.find(each) is not None, by=HUB.id)
@@ -100,25 +117,19 @@ def publish_world(tx: Tx, world: World, moves: list[Move]) -> int:
 
 
 def _move(tx: Tx, move: Move) -> None:
-    approval = find(tx, move.approval.id)
-    proposal = move.proposal
-    if proposal is None:
+    approval = find(tx, move.approval)
+    if move.proposal is None:
         to = State.WITHDRAWN if approval.state is State.DRAFT else State.EXPIRED
         close(tx, approval, to, actor=HUB.id, channel=None, why=f"the configuration changed: {move.why}")
         return
-    same_policy = proposal.policy.name == approval.policy and proposal.policy.canonical == approval.policy_json
-    same_action = approval.bound is None or approval.bound["definition"] == proposal.action.canonical
-    if same_policy and same_action and list(proposal.resources) == approval.resources:
-        return
-    what = "its policy" if not same_policy else "its action"
     revise(
         tx,
         approval,
-        _without_secrets(proposal),
+        _without_secrets(move.proposal),
         by=HUB.id,
         channel=None,
         reason=approval.reason,
-        why=f"the configuration changed {what}",
+        why=f"the configuration changed {move.why}",
     )
 
 

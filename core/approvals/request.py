@@ -21,6 +21,7 @@ from core.leases.ending import end_for_approval
 from core.people.assurance import Assurance
 from core.people.directory import HUB, Kind, Principal
 from core.policy.hours import after
+from core.policy.policy import Policy
 from core.store import schema
 from core.store.encoding import dump
 from core.store.statement import Statement
@@ -58,7 +59,10 @@ def request(
     limits: Limits,
     retry_of: Approval | None = None,
 ) -> int:
-    """A new approval exists, as DRAFT or SUBMITTED; its number. Raises TooFast `budget` for an agent past its own."""
+    """A new approval exists, as DRAFT or SUBMITTED; its number. It is the only one that asks again for `retry_of`.
+
+    Raises TooFast `budget` for an agent past its own, Conflict `changed` when somebody else has just retried the same.
+    """
     if requester.kind is Kind.AGENT:
         _demand_budget(tx, requester.id, limits)
     number = tx.next_id("approval")
@@ -96,6 +100,8 @@ def request(
             "attempt": retry_of.attempt + 1 if retry_of else 1,
         },
     )
+    if retry_of is not None:
+        change(tx, retry_of, retried_as=number)
     secret.keep(tx, number, proposal.secrets)
     tx.record(
         "approval:requested",
@@ -130,17 +136,17 @@ def _count(tx: Tx, statement: Statement, **values: Any) -> int:
     return int(row["n"]) if row is not None else 0
 
 
-def submit(tx: Tx, world: World, approval: Approval, *, by: Principal, channel: str, review_seconds: float) -> None:
+def submit(tx: Tx, world: World, approval: Approval, *, by: Principal, channel: str, policy: Policy) -> None:
     """A draft is handed in by its requester.
 
     Raises Forbidden `not_yours` for anybody but the requester, Conflict (`wrong_state`, `frozen`).
     """
     demand_own(approval, by)
     demand_thawed(tx, world, approval, "handed in")
-    hand_in(tx, approval, by=by.id, channel=channel, review_seconds=review_seconds)
+    hand_in(tx, approval, by=by.id, channel=channel, policy=policy)
 
 
-def hand_in(tx: Tx, approval: Approval, *, by: str, channel: str, review_seconds: float) -> None:
+def hand_in(tx: Tx, approval: Approval, *, by: str, channel: str, policy: Policy) -> None:
     """A draft is checked; one that had been handed in before is a new revision, so that no earlier decision counts.
 
     Raises Conflict `wrong_state`.
@@ -158,7 +164,7 @@ def hand_in(tx: Tx, approval: Approval, *, by: str, channel: str, review_seconds
         digest=None,
         bound=None,
         submitted_at=tx.now_us,
-        review_expires_at=tx.now_us + int(review_seconds * SECOND),
+        review_expires_at=after(tx.now_us, policy.review_seconds, policy.hours),
         validation=[],
         closed_why=None,
         override_by=approval.override_by if override is not None else None,

@@ -120,6 +120,7 @@ def view_of(reader: Reader, world: World, approval: Approval) -> dict[str, Any]:
         "start": approval.start,
         "attempt": approval.attempt,
         "retry_of": show("A", approval.retry_of) if approval.retry_of else None,
+        "retried_as": show("A", approval.retried_as) if approval.retried_as else None,
         **earlier(reader, approval),
         "created_at": rfc3339(approval.created_at),
         "review_expires_at": _time(approval.review_expires_at if approval.state in OPEN else None),

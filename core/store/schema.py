@@ -203,6 +203,10 @@ approval = Table(
     Column("reminders", Integer, nullable=False, server_default=text("0")),
     _us("escalate_at"),
     Column("escalations", Integer, nullable=False, server_default=text("0")),
+    # When it came under review last: what escalation counts from.
+    _us("reviewing_at"),
+    # The one approval that asks for it again.
+    Column("retried_as", BigInteger),
     Index("approval_state", "state", "id"),
     Index("approval_review_clock", "state", "review_expires_at"),
     Index("approval_apply_clock", "state", "apply_expires_at"),
@@ -523,6 +527,8 @@ delivery = Table(
     _us("due_at", nullable=False),
     _us("created_at", nullable=False),
     _us("updated_at"),
+    # Which reminder was carried to it last.
+    Column("reminded", Text),
     UniqueConstraint("approval", "channel", "address", name="delivery_once"),
     Index("delivery_due", "state", "due_at"),
 )

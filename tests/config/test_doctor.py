@@ -79,3 +79,12 @@ def test_an_anchor_inside_the_data_directory_proves_nothing(settings: Settings) 
     found = examine(settings)
     assert levels(found, "proves nothing") == {"fail"}
     assert levels(found, "no checkpoint is kept outside") == {"warn"}
+
+
+def test_what_is_frozen_now_is_said(settings: Settings) -> None:
+    text = settings.config.read_text()
+    window = '{name: quiet, resources: ["env:*"], reason: Nobody is here, from: "2020-01-01T00:00", until: "2099-01-01T00:00"}'
+    settings.config.write_text(f"{text}freezes: [{window}]\n")
+    (found,) = [each for each in examine(settings) if "is frozen by" in each.what]
+    assert found.level == "warn"
+    assert found.what == "env:* is frozen by quiet until 2099-01-01 00:00 UTC (Nobody is here)"

@@ -161,6 +161,9 @@ freezes:
         assert (await bench.say("bo", "deploy staging because now")).ok
         said = await bench.say("bo", "freezes")
         assert "always-this-year" in said.text
+        status = await bench.say("bo", "status")
+        assert [each["id"] for each in status.data["freezes"]] == ["always-this-year"]
+        assert "Frozen by always-this-year: env:prod until" in status.text
         assert (await bench.say("ana", "unfreeze F9")).code == "not_found"
 
 
@@ -191,6 +194,13 @@ async def test_half_a_freeze_is_none(tmp_path: Path, text: str) -> None:
         ("env:pr*", "env:prod/eu", True),
         ("env:*", "service:web", False),
         ("service:pay-*", "service:web", False),
+        ("repo:web/*", "repo:web", True),
+        ("repo:web/*", "repo:web/src/x", True),
+        ("repo:web/*", "repo:webshop", False),
+        ("repo:*/src", "repo:web", True),
+        ("repo:*/src", "repo:web/docs", False),
+        ("env:*-prod", "env:staging", False),
+        ("*:*", "env:prod", True),
     ],
 )
 def test_a_pattern_covers_what_it_says_and_what_lies_above_and_below(
@@ -209,3 +219,41 @@ def test_a_repeated_freeze_began_last_before_now_also_when_clocks_change(now: da
     assert begin <= now
     assert (now - begin).total_seconds() <= 7 * 86_400 + 3_600
     assert (begin.weekday(), begin.hour, begin.minute) == (4, 18, 0)
+
+
+async def test_a_freeze_of_hub_yaml_is_ended_where_it_stands(tmp_path: Path) -> None:
+    year = datetime.now(UTC).year
+    more = f"""
+freezes:
+  - {{name: year-end, resources: ["env:prod"], from: "{year}-01-01T00:00", until: "{year + 1}-01-01T00:00", reason: old}}
+"""
+    async with bench_in(tmp_path, more=more) as bench:
+        said = await bench.say("ana", "unfreeze year-end")
+        line = (tmp_path / "hub.yaml").read_text().splitlines().index("freezes:") + 2
+        assert (said.ok, said.code) == (False, "configured")
+        assert said.data["where"] == f"hub.yaml:{line}, freezes[0]"
+        assert f"hub.yaml:{line}" in said.text
+
+
+async def test_a_retry_of_what_is_frozen_is_kept_as_a_draft(tmp_path: Path) -> None:
+    async with bench_in(tmp_path) as bench:
+        name = await asked(bench)
+        assert (await bench.say("bo", f"withdraw {name}")).ok
+        assert (await bench.say("ana", "freeze env:prod for 2h because of the audit")).ok
+        said = await bench.say("bo", f"retry {name}")
+        assert (said.ok, said.code) == (False, "frozen")
+        assert said.approval is not None
+        assert (said.approval["state"], said.approval["retry_of"]) == ("DRAFT", name)
+        assert (await bench.state(name))["retried_as"] == said.approval["id"]
+
+
+async def test_two_who_retry_the_same_at_once_make_one_request(tmp_path: Path) -> None:
+    async with bench_in(tmp_path) as bench:
+        name = await asked(bench)
+        assert (await bench.say("bo", f"withdraw {name}")).ok
+        said = await asyncio.gather(*(bench.say("bo", f"retry {name}") for _ in range(3)))
+        assert sorted(each.code or "ok" for each in said) == ["ok", "retried", "retried"]
+        again = next(each.approval for each in said if each.ok)
+        assert again is not None
+        assert all(again["id"] in each.text for each in said)
+        assert len(await bench.events("approval:requested")) == 2

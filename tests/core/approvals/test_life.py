@@ -172,7 +172,7 @@ class Life(RuleBasedStateMachine):
         assert by is not None
 
         def run(tx: Tx) -> None:
-            asking.submit(tx, WORLD, find(tx, number), by=by, channel="test", review_seconds=100)
+            asking.submit(tx, WORLD, find(tx, number), by=by, channel="test", policy=POLICY)
 
         code = self.attempt(run)
         if model.state == "DRAFT":
