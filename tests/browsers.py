@@ -5,11 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, sync_playwright
 from processes import HubProcess
 from servers import missing
+
+from adapters.websocket.built import entry
 
 _SWITCHES = [
     "--no-sandbox",  # the pages are our own, and the tests may run as root
@@ -36,23 +39,46 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
+FAILED = Path(__file__).parents[1] / "build" / "page"
+"""Where a failed test leaves what its visitors saw: a picture, and a trace for `playwright show-trace`."""
+
+
 class Visitor:
     """One person at one browser. Anything that the browser complains about is kept in `complaints`."""
 
     def __init__(self, browser: Browser, hub: HubProcess, person: str | None, **how: Any) -> None:
+        if entry() is None:
+            missing("The page", "build it: make install")
         self.hub = hub
+        self.person = person
         self.context: BrowserContext = browser.new_context(**how)
+        self.context.tracing.start(snapshots=True)
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(15_000)
         self.complaints: list[str] = []
+        self.elsewhere: list[str] = []
+        """Requests to anybody but this hub."""
         self.page.on("console", self._complain)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._watch)
         if person is not None:
             self.sign_in(person)
 
     def _complain(self, message: ConsoleMessage) -> None:
         if message.type == "error" and "WebSocket connection" not in message.text:
             self.complaints.append(message.text)
+
+    def _watch(self, request: Request) -> None:
+        if not request.url.startswith((self.hub.url, "data:")):
+            self.elsewhere.append(request.url)
+
+    def leave(self, failed_as: str | None = None) -> None:
+        """The browser is closed; with `failed_as` what it showed is kept under that name."""
+        if failed_as is not None:
+            where = FAILED / f"{failed_as}-{self.person}"
+            self.page.screenshot(path=where.with_suffix(".png"))
+            self.context.tracing.stop(path=where.with_suffix(".zip"))
+        self.context.close()
 
     def sign_in(self, person: str) -> None:
         """Signed in by a link, as a person would."""
@@ -68,26 +94,39 @@ class Visitor:
         self.page.locator("#link[data-state=live]").wait_for()
         return self
 
+    def go(self, place: str) -> None:
+        """At that place of the page: `queue?view=open`."""
+        self.page.evaluate("(place) => { location.hash = `#/${place}`; }", place)
+
     def say(self, text: str) -> str:
         """What is answered to a typed command."""
-        before = self.page.locator("#answer")
+        if not self.page.url.endswith("#/remote"):
+            self.go("remote")
+        turns = self.page.locator(".turn[data-ok]")
+        self.page.locator("#command").wait_for()
+        before = turns.count()
         self.page.fill("#command", text)
         self.page.press("#command", "Enter")
-        before.get_by_text(text, exact=True).wait_for()
-        return self.page.locator("#answer .text").inner_text()
+        turns.nth(before).wait_for()
+        return turns.nth(before).locator(".text").inner_text()
 
-    def card(self, approval: str, state: str | None = None) -> Any:
+    def card(self, approval: str, state: str | None = None) -> Locator:
         """The card of that approval, once it is there (in that state)."""
-        wanted = f'#board .card[data-id="{approval}"]' + (f'[data-state="{state}"]' if state else "")
+        if f"#/approvals/{approval}" not in self.page.url:
+            self.go(f"approvals/{approval}?view=open")
+        wanted = f'article.card[data-id="{approval}"]' + (f'[data-state="{state}"]' if state else "")
         found = self.page.locator(wanted)
-        found.wait_for()
+        found.locator(".summary").wait_for()
         return found
 
     def press(self, approval: str, choice: str, comment: str | None = None) -> None:
         """Press a button of that card, and confirm with a comment."""
-        self.page.locator(f'#board .card[data-id="{approval}"] button[data-choice="{choice}"]').click()
-        self.page.locator("dialog#decide[open]").wait_for()
+        self.card(approval).locator(f'button[data-choice="{choice}"]').click()
+        dialog = self.page.locator(".decide")
+        dialog.wait_for()
+        if dialog.locator(".confirm").count():
+            dialog.locator(".confirm").fill(approval)
         if comment is not None:
-            self.page.fill("dialog#decide textarea", comment)
-        self.page.click("dialog#decide button[value=go]")
-        self.page.locator("dialog#decide[open]").wait_for(state="detached")
+            dialog.locator("textarea").fill(comment)
+        dialog.locator(".go").click()
+        dialog.wait_for(state="detached")

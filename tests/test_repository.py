@@ -39,8 +39,9 @@ def test_a_lock_file_names_no_address_and_hashes_everything(lock: Path) -> None:
         assert requirement.endswith("\\"), f"{requirement} has no hash"
 
 
-def test_there_is_a_lock_for_running_for_developing_and_for_installing() -> None:
-    assert [lock.name for lock in LOCKS] == ["requirements-dev.lock", "requirements-install.lock", "requirements.lock"]
+def test_there_is_a_lock_for_running_for_developing_for_installing_and_for_building_the_page() -> None:
+    names = ("requirements-dev.lock", "requirements-install.lock", "requirements-node.lock", "requirements.lock")
+    assert tuple(lock.name for lock in LOCKS) == names
 
 
 def test_what_runs_is_the_same_in_both_locks() -> None:

@@ -1,4 +1,4 @@
-"""The pages: `/`, one approval at `/approvals/{id}`, and the files that they load.
+"""The pages: `/`, which the browser's own program draws, one approval at `/approvals/{id}`, and the files that they load.
 
 A GET shows and never decides (P10). A decision without JavaScript is a form's POST from our own page, with a nonce
 of the session and the press token of the revision that the page showed. Nothing on a page runs inline.
@@ -6,24 +6,26 @@ of the session and the press token of the revision that the page showed. Nothing
 
 from __future__ import annotations
 
-import hashlib
 import hmac
+import secrets
 from collections.abc import Mapping
-from functools import cache
+from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+import orjson
 from jinja2 import Environment, FileSystemLoader
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from adapters.websocket import built
 from core.errors import Invalid, Refusal, TooLarge
 from hub.contracts import Caller, Hub, Inbound, Reply, Sender
 
 CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; font-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
 HEADERS = {
@@ -35,7 +37,8 @@ HEADERS = {
 }
 
 _HERE = Path(__file__).parent
-_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_THEMES = frozenset({"dark", "light"})
+_FOR_GOOD = "public, max-age=31536000, immutable"
 _MOST_FORM_BYTES = 65_536
 _REASON_NEEDED = frozenset({"reject", "request-changes", "stop"})
 
@@ -62,8 +65,35 @@ class Browsing:
         caller = await self._caller(request)
         if caller is None:
             return self._page("signin.html", status=200)
-        head = self._hub.head
-        return self._page("home.html", caller=caller, head=head, halted=await self._hub.halted())
+        entry = built.entry()
+        if entry is None:
+            return self._page("unbuilt.html", status=503, caller=caller)
+        nonce = secrets.token_urlsafe(16)
+        page = self._page(
+            "home.html",
+            entry=entry,
+            boot=await self._boot(caller),
+            theme=_theme_of(request.headers.get("cookie", "")),
+            nonce=nonce,
+        )
+        # Styles that measure or lock what is on the screen are made by scripts of ours, which carry this nonce.
+        page.headers["content-security-policy"] = CSP.replace("style-src 'self'", f"style-src 'self' 'nonce-{nonce}'")
+        return page
+
+    async def _boot(self, caller: Caller) -> str:
+        """What the page knows before it asks: who looks, from where in the log, and whether everything is stopped."""
+        known = {
+            "id": caller.principal,
+            "name": caller.name,
+            "kind": caller.kind,
+            "groups": sorted(caller.groups),
+            "decides": caller.may_decide and caller.kind == "person",
+            "assurance": caller.assurance.word,
+            "head": self._hub.head,
+            "halted": await self._hub.halted(),
+            "url": self._hub.public_url,
+        }
+        return orjson.dumps(known).decode()
 
     async def _show(self, request: Request) -> Response:
         caller = await self._caller(request)
@@ -137,14 +167,21 @@ class Browsing:
         return await self._hub.authenticate({"cookie": cookie}) if cookie else None
 
     async def _file(self, request: Request) -> Response:
-        found = _files().get(request.path_params["name"])
+        found = built.files().get(request.path_params["name"])
         if found is None:
             return self._page("missing.html", status=404, text="There is no such file.")
-        content, media_type, tag = found
-        headers = {"etag": tag, "cache-control": "no-cache", "x-content-type-options": "nosniff"}
-        if request.headers.get("if-none-match") == tag:
+        headers = {
+            "etag": found.tag,
+            "cache-control": _FOR_GOOD if found.lasting else "no-cache",
+            "x-content-type-options": "nosniff",
+        }
+        if request.headers.get("if-none-match") == found.tag:
             return Response(status_code=304, headers=headers)
-        return Response(content, 200, headers, media_type)
+        if found.compressed is not None:
+            headers["vary"] = "accept-encoding"
+            if "gzip" in request.headers.get("accept-encoding", ""):
+                return Response(found.compressed, 200, {**headers, "content-encoding": "gzip"}, found.media_type)
+        return Response(found.content, 200, headers, found.media_type)
 
     def _page(self, template: str, *, status: int = 200, **values: Any) -> Response:
         text = self._templates.get_template(template).render(status=status, **values)
@@ -185,12 +222,10 @@ async def _form_of(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in fields.items() if len(values) == 1}
 
 
-@cache
-def _files() -> Mapping[str, tuple[bytes, str, str]]:
-    """Name -> content, media type and entity tag of every file that a page loads."""
-    found = {}
-    for path in sorted((_HERE / "static").iterdir()):
-        if path.suffix in _TYPES:
-            content = path.read_bytes()
-            found[path.name] = (content, _TYPES[path.suffix], f'"{hashlib.sha256(content).hexdigest()[:16]}"')
-    return found
+def _theme_of(cookie: str) -> str:
+    """The theme that the reader chose on this browser; `` for the system's."""
+    try:
+        chosen = SimpleCookie(cookie).get("interlock_theme")
+    except CookieError:
+        return ""
+    return chosen.value if chosen is not None and chosen.value in _THEMES else ""

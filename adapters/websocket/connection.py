@@ -16,7 +16,7 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from adapters.websocket import parse, render
-from adapters.websocket.parse import BadFrame, CommandFrame, PressFrame, SubscribeFrame
+from adapters.websocket.parse import BadFrame, CommandFrame, PressFrame, ShowFrame, SubscribeFrame
 from core.errors import Refusal, StoreError, Unavailable
 from hub.contracts import Caller, Card, Hub, Inbound, Post, Reply, Sender
 
@@ -177,6 +177,9 @@ class Connection:
         if isinstance(frame, CommandFrame | PressFrame):
             self._under_way += 1
             self._start(self._handle(frame))
+        elif isinstance(frame, ShowFrame):
+            self._under_way += 1
+            self._start(self._show(frame))
         elif isinstance(frame, SubscribeFrame):
             self._subscribe(frame)
         else:
@@ -223,6 +226,14 @@ class Connection:
             reply = await self._hub.handle(inbound)
         except StoreError:
             reply = Reply(ok=False, code="store_failed", text="the hub's database failed; nothing was done")
+        self._put(render.reply_frame(frame.id, reply), lambda: self._answered(reply))
+
+    async def _show(self, frame: ShowFrame) -> None:
+        """Answer with the present picture of one approval; looking leaves no entry in the log."""
+        try:
+            reply = await self._hub.card(self.caller, frame.approval)
+        except StoreError:
+            reply = Reply(ok=False, code="store_failed", text="the hub's database failed")
         self._put(render.reply_frame(frame.id, reply), lambda: self._answered(reply))
 
     def _answered(self, reply: Reply) -> None:

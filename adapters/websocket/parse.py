@@ -53,11 +53,19 @@ class SubscribeFrame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShowFrame:
+    """A wish to see one approval as it is now."""
+
+    id: str | int | None
+    approval: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PingFrame:
     """A sign of life."""
 
 
-Frame = CommandFrame | PressFrame | SubscribeFrame | PingFrame
+Frame = CommandFrame | PressFrame | SubscribeFrame | ShowFrame | PingFrame
 
 
 class BadFrame(Invalid):
@@ -89,9 +97,11 @@ def frame_of(text: str) -> Frame:
             return PressFrame(id=id, token=_text(frame, "token", id), comment=_optional_text(frame, "comment", id))
         case "subscribe":
             return _subscribe(frame)
+        case "show":
+            return ShowFrame(id=id, approval=_text(frame, "approval", id))
         case "ping":
             return PingFrame()
-    raise BadFrame("`type` is one of command, press, subscribe, ping", id)
+    raise BadFrame("`type` is one of command, press, subscribe, show, ping", id)
 
 
 def _subscribe(frame: dict[str, Any]) -> SubscribeFrame:

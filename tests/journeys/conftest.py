@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from browsers import FAILED, Visitor, chromium
+from playwright.sync_api import Browser
 from processes import ACTIONS, PEOPLE, HubProcess, StartHub
 
 
@@ -49,3 +53,45 @@ def standing_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProces
 def hub(start_hub: StartHub) -> HubProcess:
     """A hub with ana (admin), bo and cai in `team`, the agent deploy-bot and the service ci."""
     return start_hub()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all; every visitor has a profile of their own."""
+    with chromium() as found:
+        yield found
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Each test knows in the end whether it failed, so that its visitors can leave what they saw."""
+    report: Any = yield
+    if report.when == "call":
+        item.stash[_FAILED] = report.failed
+    return report
+
+
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.fixture
+def visitor_at(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Visitor]]:
+    """Opens browsers at a hub, and closes them; of a failed test they leave a picture and a trace."""
+    visitors: list[Visitor] = []
+
+    def open_one(hub: HubProcess, person: str | None, **how: Any) -> Visitor:
+        visitors.append(Visitor(browser, hub, person, **how))
+        return visitors[-1]
+
+    yield open_one
+    failed = request.node.stash.get(_FAILED, False)
+    if failed:
+        FAILED.mkdir(parents=True, exist_ok=True)
+    for visitor in visitors:
+        visitor.leave(re.sub(r"\W+", "-", request.node.name)[:80] if failed else None)
+
+
+@pytest.fixture
+def visit(visitor_at: Callable[..., Visitor], standing_hub: HubProcess) -> Callable[..., Visitor]:
+    """Opens browsers at the standing hub."""
+    return lambda person, **how: visitor_at(standing_hub, person, **how)

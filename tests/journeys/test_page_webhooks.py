@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from browsers import Visitor, chromium
+from browsers import Visitor
 from playwright.sync_api import expect
 from processes import ACTIONS, HubProcess
 from standardwebhooks import Webhook
@@ -95,42 +95,43 @@ def until(holds: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
-def test_a_build_asks_a_pager_rings_and_who_presses_is_who_decides(hub: HubProcess, pager: Pager) -> None:
-    with chromium() as browser:
-        cai = Visitor(browser, hub, "cai").live()
-        first = build_asks(hub, "web", "build-77")
-        assert (first.status_code, first.json()["ok"]) == (200, True)
-        name = first.json()["approval"]["id"]
-        again = build_asks(hub, "web", "build-77")
-        assert (again.status_code, again.json()["approval"]["id"]) == (200, name)
-        assert build_asks(hub, "api", "build-77").status_code == 422
+def test_a_build_asks_a_pager_rings_and_who_presses_is_who_decides(
+    hub: HubProcess, pager: Pager, visitor_at: Callable[..., Visitor]
+) -> None:
+    cai = visitor_at(hub, "cai").live()
+    first = build_asks(hub, "web", "build-77")
+    assert (first.status_code, first.json()["ok"]) == (200, True)
+    name = first.json()["approval"]["id"]
+    again = build_asks(hub, "web", "build-77")
+    assert (again.status_code, again.json()["approval"]["id"]) == (200, name)
+    assert build_asks(hub, "api", "build-77").status_code == 422
 
-        expect(cai.card(name, "REVIEWING")).to_contain_text("ci asks")
-        until(lambda: pager.types() == ["approval.requested"])
-        data = pager.messages[0][1]["data"]
-        assert data["approval"]["id"] == name
-        token = next(button["token"] for button in data["buttons"] if button["choice"] == "approve")
+    expect(cai.card(name, "REVIEWING")).to_contain_text("ci asks")
+    until(lambda: pager.types() == ["approval.requested"])
+    data = pager.messages[0][1]["data"]
+    assert data["approval"]["id"] == name
+    token = next(button["token"] for button in data["buttons"] if button["choice"] == "approve")
 
-        with hub.client("ana") as owner:
-            refused = owner.post("/v1/press", json={"token": token})
-            assert (refused.status_code, refused.json()["code"]) == (403, "own_request")  # ana owns ci
-        with hub.client("deploy-bot") as agent:
-            assert agent.post("/v1/press", json={"token": token}).status_code == 403
-        with hub.client("bo") as bo:
-            pressed = bo.post("/v1/press", json={"token": token, "comment": "paged"})
-            assert pressed.status_code == 200, pressed.text
-            assert bo.post("/v1/press", json={"token": token}).status_code in (200, 422)
-            assert bo.post("/v1/press", json={"token": "made-up"}).status_code == 404
+    with hub.client("ana") as owner:
+        refused = owner.post("/v1/press", json={"token": token})
+        assert (refused.status_code, refused.json()["code"]) == (403, "own_request")  # ana owns ci
+    with hub.client("deploy-bot") as agent:
+        assert agent.post("/v1/press", json={"token": token}).status_code == 403
+    with hub.client("bo") as bo:
+        pressed = bo.post("/v1/press", json={"token": token, "comment": "paged"})
+        assert pressed.status_code == 200, pressed.text
+        assert bo.post("/v1/press", json={"token": token}).status_code in (200, 422)
+        assert bo.post("/v1/press", json={"token": "made-up"}).status_code == 404
 
-        expect(cai.card(name, "COMPLETED")).to_contain_text("approved by Bo Lind")
-        until(lambda: pager.types()[-1] == "apply.finished")
-        assert all(message["data"]["buttons"] == [] for _, message in pager.messages[1:])
-        assert pager.messages[-1][1]["data"]["approval"]["state"] == "COMPLETED"
-        assert len((hub.root / "touched-web").read_text().splitlines()) == 1
-        ids = [message_id for message_id, _ in pager.messages]
-        assert len(set(ids)) == len(ids)
-        with hub.client("cai") as http:
-            assert http.post("/v1/press", json={"token": token}).status_code == 409
+    expect(cai.card(name, "COMPLETED")).to_contain_text("approved by Bo Lind")
+    until(lambda: pager.types()[-1] == "apply.finished")
+    assert all(message["data"]["buttons"] == [] for _, message in pager.messages[1:])
+    assert pager.messages[-1][1]["data"]["approval"]["state"] == "COMPLETED"
+    assert len((hub.root / "touched-web").read_text().splitlines()) == 1
+    ids = [message_id for message_id, _ in pager.messages]
+    assert len(set(ids)) == len(ids)
+    with hub.client("cai") as http:
+        assert http.post("/v1/press", json={"token": token}).status_code == 409
 
 
 def test_a_copy_that_could_not_be_delivered_survives_a_kill_and_decides_nothing(hub: HubProcess, pager: Pager) -> None:

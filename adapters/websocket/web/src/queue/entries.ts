@@ -1,0 +1,64 @@
+// Every approval that this page has seen, in its latest version: what arrives over the wire and what lists answered.
+
+import { Value } from "../store";
+import type { Approval, Card } from "../wire/frames";
+
+export interface Entry {
+  readonly approval: Approval;
+  /** Its picture with live buttons; absent for one that only a list has named so far. */
+  readonly card: Card | undefined;
+  /** What this page has pressed and not heard the end of; shown at once, taken back when it is refused. */
+  readonly pressed: string | undefined;
+}
+
+export type Entries = ReadonlyMap<string, Entry>;
+
+class Kept extends Value<Entries> {
+  #changed = new Map<string, Entry>();
+  #scheduled = false;
+
+  constructor() {
+    super(new Map());
+  }
+
+  find(id: string): Entry | undefined {
+    return this.#changed.get(id) ?? this.get().get(id);
+  }
+
+  /** Keep what arrived, unless something newer is known; many arrivals are drawn at once. */
+  put(approval: Approval, card?: Card): void {
+    const known = this.find(approval.id);
+    if (known && known.approval.version > approval.version) return;
+    const same = known?.approval.version === approval.version;
+    this.#keep(approval.id, {
+      approval,
+      card: card ?? (same ? known.card : undefined),
+      pressed: same && card === undefined ? known.pressed : undefined,
+    });
+  }
+
+  /** Note a press before it is answered; `undefined` takes it back. */
+  press(id: string, choice: string | undefined): void {
+    const known = this.find(id);
+    if (known) this.#keep(id, { ...known, pressed: choice });
+  }
+
+  #keep(id: string, entry: Entry): void {
+    this.#changed.set(id, entry);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      const all = new Map(this.get());
+      for (const [key, value] of this.#changed) all.set(key, value);
+      this.#changed.clear();
+      this.set(all);
+    });
+  }
+}
+
+export const entries = new Kept();
+
+export function numberOf(id: string): number {
+  return Number(id.slice(1));
+}

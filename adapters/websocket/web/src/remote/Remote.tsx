@@ -1,0 +1,86 @@
+import { useQuery } from "@tanstack/react-query";
+import { SquareTerminal, Trash2 } from "lucide-react";
+import { useEffect, useMemo, useRef, useState } from "react";
+
+import { useKeys } from "../app/keys";
+import { useRoute } from "../app/route";
+import { perform, type Intent } from "../queue/choices";
+import { Decide } from "../queue/Decide";
+import { entries, numberOf } from "../queue/entries";
+import { OPEN } from "../queue/standing";
+import { useValue } from "../store";
+import { Empty } from "../ui/Empty";
+import type { Action, Verb } from "../wire/frames";
+import { get, type Page } from "../wire/http";
+import { t } from "../words";
+import type { Language } from "./language";
+import { Line } from "./Line";
+import { Said } from "./Said";
+import { transcript } from "./transcript";
+
+/** The remote control: say something to the hub, see what it answers, and act on it where it stands. */
+export default function Remote() {
+  const turns = useValue(transcript);
+  const { query } = useRoute();
+  const [intent, setIntent] = useState<Intent | null>(null);
+  const end = useRef<HTMLDivElement>(null);
+  const language = useLanguage();
+  useEffect(() => {
+    end.current?.scrollIntoView({ block: "end" });
+  }, [turns]);
+  useKeys({ "/": () => document.getElementById("command")?.focus() });
+  return (
+    <div className="flex h-full flex-col">
+      <div className="flex items-center justify-between border-b border-line px-4 py-2.5 md:px-6">
+        <h1 className="text-base font-semibold">{t("remote.title")}</h1>
+        {turns.length > 0 && (
+          <button type="button" className="button ghost small" onClick={() => transcript.set([])}>
+            <Trash2 size={14} aria-hidden /> {t("remote.clear")}
+          </button>
+        )}
+      </div>
+      <div className="min-h-0 flex-1 overflow-auto" role="log" aria-label={t("remote.transcript")} tabIndex={0}>
+        {turns.length === 0 ? (
+          <Empty icon={<SquareTerminal size={32} />} title={t("remote.empty")}>
+            {t("remote.empty.text")}
+          </Empty>
+        ) : (
+          <ol className="grid gap-5 px-4 py-5 md:px-6">
+            {turns.map((turn) => (
+              <Said key={turn.id} turn={turn} onIntent={setIntent} />
+            ))}
+          </ol>
+        )}
+        <div ref={end} />
+      </div>
+      <Line language={language} begun={query["say"] ?? ""} />
+      {intent && (
+        <Decide
+          intent={intent}
+          onClose={() => setIntent(null)}
+          onDo={(comment) => {
+            setIntent(null);
+            void perform(intent, comment);
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+function useLanguage(): Language {
+  const verbs = useQuery({ queryKey: ["verbs"], queryFn: () => get<Page<Verb>>("/v1/verbs") });
+  const actions = useQuery({ queryKey: ["actions"], queryFn: () => get<Page<Action>>("/v1/actions") });
+  const all = useValue(entries);
+  return useMemo(
+    () => ({
+      verbs: verbs.data?.items ?? [],
+      actions: actions.data?.items ?? [],
+      ids: [...all.values()]
+        .filter((each) => OPEN.has(each.approval.state))
+        .map((each) => each.approval.id)
+        .sort((one, other) => numberOf(other) - numberOf(one)),
+    }),
+    [verbs.data, actions.data, all],
+  );
+}

@@ -1,0 +1,54 @@
+// Times in words, and one clock for all of them. A time is drawn in the reader's zone, exactly where they ask.
+
+import { Value } from "../store";
+
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** The present second; everything that counts follows it. */
+export const now = new Value(Math.floor(Date.now() / 1000));
+setInterval(() => now.set(Math.floor(Date.now() / 1000)), 1000);
+
+export function seconds(iso: string): number {
+  return Math.floor(Date.parse(iso) / 1000);
+}
+
+/** `just now`, `5 min ago`, `3 h ago`, `2 days ago`. */
+export function ago(then: number, at: number): string {
+  const gone = Math.max(0, at - then);
+  if (gone < 10) return "just now";
+  if (gone < MINUTE) return `${gone} s ago`;
+  if (gone < HOUR) return `${Math.floor(gone / MINUTE)} min ago`;
+  if (gone < 2 * DAY) return `${Math.floor(gone / HOUR)} h ago`;
+  return `${Math.floor(gone / DAY)} days ago`;
+}
+
+/** `45 s`, `12:05`, `3 h 20 min`, `4 days`; `over` once there is none left. */
+export function left(until: number, at: number): string {
+  const rest = until - at;
+  if (rest <= 0) return "over";
+  if (rest < MINUTE) return `${rest} s`;
+  if (rest < HOUR) return `${Math.floor(rest / MINUTE)}:${String(rest % MINUTE).padStart(2, "0")}`;
+  if (rest < 2 * DAY) {
+    const minutes = Math.floor((rest % HOUR) / MINUTE);
+    return minutes ? `${Math.floor(rest / HOUR)} h ${minutes} min` : `${Math.floor(rest / HOUR)} h`;
+  }
+  return `${Math.floor(rest / DAY)} days`;
+}
+
+const EXACT = new Intl.DateTimeFormat(undefined, {
+  dateStyle: "medium",
+  timeStyle: "medium",
+});
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
+/** The exact time in the reader's zone, with UTC beside it. */
+export function exactly(iso: string): string {
+  const date = new Date(iso);
+  return `${EXACT.format(date)} (${date.toISOString().slice(0, 19).replace("T", " ")} UTC)`;
+}
+
+export function clockTime(iso: string): string {
+  return CLOCK.format(new Date(iso));
+}

@@ -1,0 +1,33 @@
+import * as Dialog from "@radix-ui/react-dialog";
+import type { ReactNode } from "react";
+
+/** A dialog over the page: named, closed by Escape, and focus comes back to where it was. */
+export function Over({
+  title,
+  lead,
+  wide = false,
+  onClose,
+  children,
+}: {
+  title: ReactNode;
+  lead?: string | undefined;
+  wide?: boolean;
+  onClose: () => void;
+  children: ReactNode;
+}) {
+  return (
+    <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
+      <Dialog.Portal>
+        <Dialog.Overlay className="overlay" />
+        <Dialog.Content
+          className={wide ? "dialog sm:w-[min(860px,calc(100vw-48px))]" : "dialog"}
+          {...(lead === undefined ? { "aria-describedby": undefined } : {})}
+        >
+          <Dialog.Title className="text-lg font-semibold tracking-tight [overflow-wrap:anywhere]">{title}</Dialog.Title>
+          {lead !== undefined && <Dialog.Description className="mt-0.5 text-muted">{lead}</Dialog.Description>}
+          {children}
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}

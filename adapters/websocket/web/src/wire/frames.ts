@@ -1,0 +1,308 @@
+// Made by .ci/frames.py from the hub's models. Do not edit; run it instead.
+
+/** A press of one choice. `token` is opaque and is None on a card without live buttons. */
+export interface Button {
+  label: string;
+  choice: string;
+  token: string | null;
+  style: "primary" | "danger" | "plain";
+}
+
+/** One labelled line of a card. `code` is shown in a fixed-width font, exactly and escaped. */
+export interface Field {
+  label: string;
+  value: string;
+  code: boolean;
+}
+
+/** A channel-neutral picture of one approval: adapters render it, nobody decides by it. */
+export interface Card {
+  approval: string;
+  version: number;
+  digest: string | null;
+  state: string;
+  title: string;
+  summary: string;
+  fields: Field[];
+  claim: string | null;
+  preview: string | null;
+  footer: string;
+  url: string | null;
+  expires_at: string | null;
+  buttons: Button[];
+  final: boolean;
+  requester: string;
+  risk: "low" | "medium" | "high";
+}
+
+/** Somebody, by id and name. */
+export interface Principal {
+  id: string;
+  kind: "person" | "agent" | "service" | "operator" | "unknown";
+  name: string;
+}
+
+/** Seats to fill, and who fills them so far; exactly one of `group` and `person`. */
+export interface Requirement {
+  group?: string;
+  person?: string;
+  count: number;
+  have: number;
+  by: string[];
+}
+
+/** How many rejections there are, and how many end it. */
+export interface Rejections {
+  have: number;
+  count: number;
+}
+
+/** What one person said. */
+export interface Decision {
+  by: Principal;
+  verdict: "approve" | "reject" | "request-changes";
+  at: string;
+  channel: string;
+  assurance: string;
+  comment: string | null;
+  digest: string;
+  on_behalf_of: Principal | null;
+  delegation: string | null;
+}
+
+/** Who could speak for whom. */
+export interface Delegate {
+  id: string;
+  by: Principal;
+  on_behalf_of: Principal;
+}
+
+/** Who stands in the way of a lease. */
+export interface Holder {
+  lock_id: string;
+  holder: string;
+  principal: string;
+  since: string;
+  purpose: string | null;
+  expires_at: string | null;
+}
+
+/** A resource that an approved request waits for. */
+export interface Wait {
+  resource: string;
+  ticket: string;
+  position: number;
+  held_by: Holder[];
+}
+
+/** One execution. */
+export interface Run {
+  id: string;
+  state: string;
+  exit: number | null;
+  why: string | null;
+  output_tail: string;
+  output_dropped: number;
+  token: number | null;
+  started_at: string;
+  ended_at: string | null;
+}
+
+/** What stops it for now. */
+export interface Freeze {
+  id: string;
+  resources: string[];
+  reason: string;
+  until: string;
+  by: string;
+}
+
+/** Who let it go on although it is frozen. */
+export interface Override {
+  by: Principal;
+  at: string;
+  reason: string | null;
+}
+
+/** One request to run an action, as `core.approvals.view` writes it. It grows by members. */
+export interface Approval {
+  id: string;
+  version: number;
+  action: string;
+  title: string;
+  params: Record<string, unknown>;
+  reason: string | null;
+  state: string;
+  why: string | null;
+  revision: number;
+  digest: string | null;
+  requester: Principal;
+  owners: string[];
+  channel: string | null;
+  policy: string;
+  allow: boolean;
+  min_assurance: string | null;
+  commands: Record<string, unknown>;
+  requirements: Requirement[];
+  rejections: Rejections;
+  veto: string[];
+  could: Principal[];
+  delegations: Delegate[];
+  decisions: Decision[];
+  resources: string[];
+  validation: Record<string, unknown>[];
+  preview: Record<string, unknown> | null;
+  waiting_for: Wait[];
+  run: Run | null;
+  escalated: string[];
+  frozen: Freeze[];
+  override: Override | null;
+  rollback: Record<string, unknown> | null;
+  rollback_run: Run | null;
+  start: string;
+  attempt: number;
+  retry_of: string | null;
+  created_at: string;
+  review_expires_at: string | null;
+  apply_asked_at: string | null;
+  apply_expires_at: string | null;
+  hold_until: string | null;
+  closed_at: string | null;
+}
+
+/** The right to resources for a while. */
+export interface Lease {
+  lock_id: string;
+  resources: string[];
+  mode: "exclusive" | "shared";
+  holder: string;
+  principal: string;
+  token: number;
+  ttl_seconds: number;
+  state: string;
+  acquired_at: string;
+  heartbeat_at: string;
+  expires_at: string | null;
+  purpose: string | null;
+}
+
+/** A place in the queue; 1 is next. */
+export interface Ticket {
+  ticket: string;
+  state: string;
+  position: number;
+  resources: string[];
+  lease: Lease | null;
+  cycle: string[];
+}
+
+/** One entry of the log, as its reader may see it. */
+export interface Event {
+  seq: number;
+  ts: string;
+  event: string;
+  actor: string | null;
+  subject: string | null;
+  channel: string | null;
+  details: Record<string, unknown>;
+}
+
+/** That an entry stands in the log of a signed checkpoint; hashes in hex. */
+export interface Proof {
+  seq: number;
+  leaf_hash: string;
+  tree_size: number;
+  hashes: string[];
+  checkpoint: string;
+}
+
+/** Something that may be typed. */
+export interface Verb {
+  name: string;
+  usage: string;
+  summary: string;
+  clauses: string[];
+  because: boolean;
+}
+
+/** A parameter of an action. */
+export interface Param {
+  name: string;
+  type: "string" | "integer" | "number" | "boolean";
+  description: string;
+  required: boolean;
+  secret: boolean;
+  multiline: boolean;
+  enum: string[] | null;
+  default: string | null;
+  pattern: string | null;
+}
+
+/** A kind of operation that may be asked for. */
+export interface Action {
+  name: string;
+  title: string;
+  description: string;
+  usage: string;
+  params: Param[];
+  resources: string[];
+}
+
+/** The one answer to an Inbound. `approval` is the Approval as CONTRACT gives it. */
+export interface Reply {
+  ok: boolean;
+  text: string;
+  code?: string | null;
+  card?: Card | null;
+  approval?: Approval | null;
+  data?: Record<string, unknown>;
+  repeated?: boolean;
+}
+
+/** A typed command. `key` makes it act once, also when it is sent again over another connection. */
+export interface CommandFrame {
+  type: "command";
+  id?: string | number | null;
+  text: string;
+  key?: string | null;
+}
+
+/** A press of a button. */
+export interface PressFrame {
+  type: "press";
+  id?: string | number | null;
+  token: string;
+  comment?: string | null;
+}
+
+/** A wish to see one approval as it is now. */
+export interface ShowFrame {
+  type: "show";
+  id?: string | number | null;
+  approval: string;
+}
+
+/** A wish to follow: entries after a seq (None: from now on), and cards. */
+export interface SubscribeFrame {
+  type: "subscribe";
+  after?: number | null;
+  events: string[];
+  cards: "none" | "live" | "open";
+}
+
+/** A sign of life. */
+export interface PingFrame {
+  type: "ping";
+}
+
+/** What the page sends. */
+export type Sent = CommandFrame | PressFrame | ShowFrame | SubscribeFrame | PingFrame;
+
+/** What the hub sends. */
+export type Received =
+  | ({ type: "reply"; id: number | string | null } & Reply)
+  | ({ type: "event" } & Event)
+  | { type: "card"; card: Card; approval: Approval }
+  | { type: "notice"; text: string }
+  | { type: "error"; id: number | string | null; code: string; text: string }
+  | { type: "pong" };
