@@ -16,8 +16,8 @@ from core.approvals.decide import Decided, decide
 from core.approvals.decision import Again
 from core.approvals.grant import Grant, earlier, find, grant_json, in_force
 from core.approvals.revoking import revoke
+from core.approvals.seeing import may_see
 from core.approvals.shown import shown_digest
-from core.approvals.view import may_see
 from core.clock import parse_duration, show_duration
 from core.leases.terms import LEASE_LOCKS
 from core.moments import show_moment, zone_of

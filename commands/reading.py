@@ -13,14 +13,16 @@ from commands.verb import Args, Call, Outcome, Permission, Verb
 from core.approvals.approval import Approval
 from core.approvals.flags import halted
 from core.approvals.freeze import freezes
+from core.approvals.listing import listing
 from core.approvals.shown import note_shown
 from core.approvals.states import State
-from core.approvals.view import listing, principal_json, view_of
+from core.approvals.view import principal_json, view_of
 from core.approvals.whom import who
 from core.clock import rfc3339
 from core.moments import zone_of
 from core.people.directory import Kind
 from core.store import schema
+from core.store.rows import Reader
 from core.store.statement import Statement
 from core.store.tx import Tx
 
@@ -64,22 +66,24 @@ def _state(approval: Approval) -> str:
     return f"{said} ({approval.closed_why})" if approval.closed_why else said
 
 
-def _queue(tx: Tx, call: Call, args: QueueArgs, prepared: None) -> Outcome:
-    found = listing(tx, call.world, viewer=call.principal, state="open", mine=args.which == "mine", limit=50)
+def _queue(reader: Reader, call: Call, args: QueueArgs) -> Outcome:
+    found = listing(reader, call.world, viewer=call.principal, state="open", mine=args.which == "mine", limit=50)
     lines = [f"{each.name}  {_state(each)}  {each.title}  (asked by {each.requester})" for each in found]
     empty = "Nothing waits for you." if args.which == "mine" else "Nothing is open."
-    return Outcome(text="\n".join(lines) or empty, data={"items": [view_of(tx, call.world, each) for each in found]})
+    return Outcome(
+        text="\n".join(lines) or empty, data={"items": [view_of(reader, call.world, each) for each in found]}
+    )
 
 
-def _who(tx: Tx, call: Call, args: IdArgs, prepared: None) -> Outcome:
-    approval = own(tx, call, args.id)
-    answer = who(tx, call.world, approval.id)
+def _who(reader: Reader, call: Call, args: IdArgs) -> Outcome:
+    approval = own(reader, call, args.id)
+    answer = who(reader, call.world, approval.id)
     return Outcome(text=f"{approval.name}: {answer['words']}", data=answer)
 
 
-def _history(tx: Tx, call: Call, args: IdArgs, prepared: None) -> Outcome:
-    approval = own(tx, call, args.id)
-    rows = tx.all(_HISTORY, subject=approval.name)[::-1]
+def _history(reader: Reader, call: Call, args: IdArgs) -> Outcome:
+    approval = own(reader, call, args.id)
+    rows = reader.all(_HISTORY, subject=approval.name)[::-1]
     items: list[dict[str, Any]] = [
         {
             "seq": row["seq"],
@@ -94,12 +98,12 @@ def _history(tx: Tx, call: Call, args: IdArgs, prepared: None) -> Outcome:
     return Outcome(text="\n".join(lines), data={"items": items}, approval=approval.id)
 
 
-def _status(tx: Tx, call: Call, args: NoArgs, prepared: None) -> Outcome:
-    counts = {row["state"]: int(row["n"]) for row in tx.all(_BY_STATE)}
-    why = halted(tx)
+def _status(reader: Reader, call: Call, args: NoArgs) -> Outcome:
+    counts = {row["state"]: int(row["n"]) for row in reader.all(_BY_STATE)}
+    why = halted(reader)
     words = ", ".join(f"{count} {state.lower()}" for state, count in sorted(counts.items())) or "no requests yet"
     text = f"Everything is stopped ({why}); `resume` ends that. {words}" if why else f"Running. {words}"
-    frozen = freezes(tx, call.world)
+    frozen = freezes(reader, call.world)
     zone = zone_of(call.principal, call.world.timezone)
     lines = [f"Frozen by {each.name}: {described(each, zone)}" for each in frozen]
     return Outcome(
@@ -140,7 +144,7 @@ VERBS = (
     Verb(
         name="queue",
         args=QueueArgs,
-        run=_queue,
+        look=_queue,
         permission=Permission.READ,
         positional=("which",),
         usage="queue [mine|all]",
@@ -149,7 +153,7 @@ VERBS = (
     Verb(
         name="who",
         args=IdArgs,
-        run=_who,
+        look=_who,
         permission=Permission.READ,
         positional=("id",),
         usage="who <id>",
@@ -158,7 +162,7 @@ VERBS = (
     Verb(
         name="history",
         args=IdArgs,
-        run=_history,
+        look=_history,
         permission=Permission.READ,
         positional=("id",),
         usage="history <id>",
@@ -167,7 +171,7 @@ VERBS = (
     Verb(
         name="status",
         args=NoArgs,
-        run=_status,
+        look=_status,
         permission=Permission.READ,
         usage="status",
         summary="How the hub is doing.",

@@ -12,13 +12,15 @@ GROUP = "interlock.commands"
 
 
 class Registry:
-    """Verbs by name. Raises ValueError at construction for a verb that states no permission or a name given twice."""
+    """Verbs by name. Raises ValueError at construction for one that states no permission, does nothing, or is given twice."""
 
     def __init__(self, verbs: Iterable[Verb]) -> None:
         self._verbs: dict[str, Verb] = {}
         for verb in verbs:
             if not isinstance(verb.permission, Permission):
                 raise ValueError(f"the verb {verb.name!r} states no permission")
+            if (verb.run is None) == (verb.look is None):
+                raise ValueError(f"the verb {verb.name!r} needs either run or look")
             if verb.name in self._verbs:
                 raise ValueError(f"the verb {verb.name!r} is registered twice")
             self._verbs[verb.name] = verb

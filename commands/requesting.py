@@ -14,8 +14,8 @@ from core.approvals.approval import Approval, change, find
 from core.approvals.freeze import words
 from core.approvals.proposal import Proposal, propose
 from core.approvals.rule import rule_of
+from core.approvals.seeing import may_see
 from core.approvals.states import State
-from core.approvals.view import may_see
 from core.errors import Conflict, Forbidden, Invalid, Stale
 from core.leases.terms import LEASE_LOCKS
 from core.people.directory import Kind

@@ -97,19 +97,25 @@ class Desk(Protocol):
 
 Prepare = Callable[[Desk, Call, Any], Awaitable[Any]]
 Run = Callable[[Tx, Call, Any, Any], Outcome]
+Look = Callable[[Reader, Call, Any], Outcome]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verb:
-    """One verb. `run(tx, call, args, prepared)` is its effect; it may run again and touches only `tx`."""
+    """One verb. `run(tx, call, args, prepared)` is its effect; it may run again and touches only `tx`.
+
+    A verb that only looks has `look(reader, call, args)` in its place: it reads beside the writer, which then records
+    that it was asked and keeps the answer.
+    """
 
     name: str
     args: type[Args]
-    run: Run
     permission: Permission
     usage: str
     """How it is typed: `approve <ids…> [because <reason>]`."""
     summary: str
+    run: Run | None = None
+    look: Look | None = None
     prepare: Prepare | None = None
     """Slow or impure work before the transaction: CEL, hashing. Its result reaches `run` as `prepared`."""
     positional: tuple[str, ...] = ()

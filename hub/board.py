@@ -14,10 +14,12 @@ from typing import Any
 
 from core import ids
 from core.approvals.approval import Approval, find
+from core.approvals.listing import listing
 from core.approvals.press import PAGE, token
+from core.approvals.seeing import may_see
 from core.approvals.shown import note_shown
 from core.approvals.states import State
-from core.approvals.view import listing, may_see, view_of
+from core.approvals.view import view_of
 from core.audit.log import Committed
 from core.clock import Clock, from_us
 from core.errors import NotFound, Refusal

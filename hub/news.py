@@ -12,7 +12,7 @@ from contextlib import aclosing
 
 from core import ids
 from core.approvals.approval import find
-from core.approvals.view import may_see
+from core.approvals.seeing import may_see
 from core.audit.log import Committed
 from core.clock import rfc3339
 from core.errors import Forbidden, NotFound, Unproven

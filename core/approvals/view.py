@@ -5,32 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, select
-
 from core.approvals import grant, rollback
-from core.approvals.approval import Approval, find, from_row
+from core.approvals.approval import Approval, find
 from core.approvals.backing import backing
-from core.approvals.decision import Decision, decisions, votes
+from core.approvals.decision import Decision, decisions
 from core.approvals.delegation import proxies
 from core.approvals.earlier import earlier
 from core.approvals.freeze import frozen
-from core.approvals.proposal import described, rendered, visible
+from core.approvals.proposal import described, rendered
 from core.approvals.rule import ballot_of, rule_of
 from core.approvals.run import find_run
-from core.approvals.states import ENDED, OPEN, State
+from core.approvals.states import OPEN, State
 from core.clock import rfc3339
 from core.ids import show
 from core.leases.reading import waiting_for
 from core.people.assurance import Assurance
-from core.people.directory import Principal
 from core.policy.ballot import Ballot, Vote
 from core.policy.counting import Tally, count_on
 from core.policy.policy import Policy
-from core.policy.proxy import silent, voices
+from core.policy.proxy import silent
 from core.policy.who import could_help
-from core.store import schema
 from core.store.rows import Reader
-from core.store.statement import Statement
 from core.world import World
 
 MOST_NAMED = 10
@@ -38,9 +33,6 @@ MOST_NAMED = 10
 
 OUTPUT_TAIL = 4_096
 """Characters of a run's output that go into the JSON."""
-
-_T = schema.approval
-_BEFORE = Statement(select(_T).where(_T.c.id < bindparam("before")).order_by(_T.c.id.desc()).limit(bindparam("most")))
 
 
 def principal_json(world: World, principal_id: str) -> dict[str, str]:
@@ -54,17 +46,6 @@ def principal_json(world: World, principal_id: str) -> dict[str, str]:
 def etag(approval: Approval) -> str:
     """The strong entity tag of this version."""
     return f'"{approval.id}-{approval.version}"'
-
-
-def may_see(world: World, principal: Principal, approval: Approval) -> bool:
-    """Whether `principal` may know of the approval: everybody, unless its action is for some groups only."""
-    action = world.actions.get(approval.action)
-    if principal.id == approval.requester or principal.id in approval.owners:
-        return True
-    if action is None or visible(action, principal):
-        return world.rights.has(principal, "read")
-    ballot = ballot_of(world, approval)
-    return ballot is not None and (ballot.eligible(principal.id) or ballot.vetoes(principal.id) is not None)
 
 
 def view(reader: Reader, world: World, number: int) -> dict[str, Any]:
@@ -115,7 +96,7 @@ def view_of(reader: Reader, world: World, approval: Approval) -> dict[str, Any]:
         "reminders": approval.reminders,
         "escalated": _escalated(world, approval),
         **_freezes(reader, world, approval),
-        "rollback": rollback.view(reader, ballot_of(world, approval), approval),
+        "rollback": rollback.view(reader, ballot, approval),
         "rollback_run": _run(reader, approval.rollback_run),
         "start": approval.start,
         "attempt": approval.attempt,
@@ -253,62 +234,3 @@ def _run(reader: Reader, number: int | None) -> dict[str, Any] | None:
         "started_at": rfc3339(run.started_at),
         "ended_at": _time(run.ended_at),
     }
-
-
-def listing(
-    reader: Reader,
-    world: World,
-    *,
-    viewer: Principal,
-    state: str | None = None,
-    mine: bool = False,
-    before: int | None = None,
-    limit: int = 50,
-) -> list[Approval]:
-    """Approvals that `viewer` may see, newest first, from below `before`.
-
-    `state` is one state, or `open` or `ended`. `mine` means those that the viewer asked for or can decide now.
-    """
-    wanted = _states(state)
-    found: list[Approval] = []
-    at = before if before is not None else 2**62
-    while len(found) < limit:
-        page = reader.all(_BEFORE, before=at, most=200)
-        for row in page:
-            approval = from_row(row)
-            at = approval.id
-            if wanted is not None and approval.state not in wanted:
-                continue
-            if mine and not concerns(reader, world, viewer, approval):
-                continue
-            if may_see(world, viewer, approval):
-                found.append(approval)
-                if len(found) == limit:
-                    break
-        if len(page) < 200:
-            break
-    return found
-
-
-def _states(state: str | None) -> frozenset[State] | None:
-    if state is None or state == "all":
-        return None
-    if state == "open":
-        return OPEN | {State.APPLYING, State.ROLLING_BACK}
-    if state == "ended":
-        return ENDED
-    return frozenset({State(state.upper())})
-
-
-def concerns(reader: Reader, world: World, viewer: Principal, approval: Approval) -> bool:
-    """Whether the viewer asked for it, or is somebody whose decision it waits for."""
-    if viewer.id == approval.requester:
-        return True
-    ballot = ballot_of(world, approval)
-    if ballot is None or approval.state is not State.REVIEWING or viewer.id in ballot.barred:
-        return False
-    given = decisions(reader, approval.id, approval.revision)
-    if any(each.by == viewer.id for each in given):
-        return False
-    lent = [each for each in proxies(reader, approval.action) if each.delegate == viewer.id]
-    return bool(voices(ballot, viewer.id, "approve", votes=votes(reader, approval, given), proxies=lent))

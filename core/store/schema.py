@@ -229,6 +229,10 @@ approval = Table(
         postgresql_where=text("escalate_at IS NOT NULL"),
     ),
     Index("approval_requester", "requester", "id"),
+    Index("approval_requested", "requester", "state", "id"),
+    # What waits for somebody is found by the policies and actions that have a seat for them.
+    Index("approval_policy", "state", "policy", "id"),
+    Index("approval_action", "state", "action", "id"),
 )
 
 revision = Table(

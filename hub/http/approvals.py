@@ -11,8 +11,9 @@ from starlette.responses import Response
 from commands.requesting import own
 from core import ids
 from core.approvals.approval import Approval
+from core.approvals.listing import listing
 from core.approvals.states import ENDED, State
-from core.approvals.view import etag, listing, view_of
+from core.approvals.view import etag, view_of
 from core.approvals.whom import who
 from core.errors import Invalid, Refusal, Stale
 from core.store.rows import Reader
