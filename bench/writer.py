@@ -25,7 +25,7 @@ from core.store.sqlite import SqliteEngine
 from core.store.statement import Statement
 from core.store.tx import Tx
 
-_RESOURCE = Statement(insert(schema.lease_resource), ("lease", "resource", "leaf"))
+_RESOURCE = Statement(insert(schema.lease_resource), tuple(column.name for column in schema.lease_resource.columns))
 _PRESS = Statement(insert(schema.press), ("hash", "approval", "revision", "digest", "choice", "delivery", "expires_at"))
 _numbers = itertools.count(1)
 
@@ -34,7 +34,7 @@ def transaction(tx: Tx, number: int, audited: bool) -> int:
     """Three inserts and two entries."""
     key = hashlib.sha256(number.to_bytes(8, "big")).digest()
     keep(tx, Once(scope="bench", sender="ana", key=key.hex(), body_hash=key), '{"ok":true}')
-    tx.run(_RESOURCE, lease=number, resource="env:prod", leaf=1)
+    tx.run(_RESOURCE, resource="env:prod", waiting=0, rank_class=100, arrival=number, lease=number, leaf=1, shared=0)
     tx.run(
         _PRESS, hash=key, approval=number, revision=1, digest="d", choice="approve", delivery=None, expires_at=tx.now_us
     )

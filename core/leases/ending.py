@@ -8,10 +8,10 @@ from core.errors import Invalid
 from core.ids import parse, show
 from core.leases.finding import lease_row, own_lease_row, why_lost
 from core.leases.granting import insert_names, record_grant
-from core.leases.handing import hand_out
+from core.leases.handing import hand_on
 from core.leases.lease import Lease, lease_of
 from core.leases.token import take_token
-from core.leases.vacating import clear, note, vacate
+from core.leases.vacating import clear, drop_upgrade, note, vacate
 from core.people.directory import HUB
 from core.store import schema
 from core.store.encoding import load
@@ -40,7 +40,7 @@ _CLOSE = Statement(
         _lease.c.id == bindparam("w_id"),
         or_(_lease.c.state == "held", _lease.c.ended.in_(["reclaimed", "broken"])),
     )
-    .values(state="closed", ended=null(), ended_at=null(), expires_at=null())
+    .values(state="closed", ended=null(), ended_at=null(), expires_at=null(), free_at=null())
     .returning(_lease)
 )
 _REOCCUPY = Statement(
@@ -54,6 +54,7 @@ _REOCCUPY = Statement(
         heartbeat_at=bindparam("at", type_=BigInteger()),
         renewed_noted_at=bindparam("at", type_=BigInteger()),
         expires_at=bindparam("until", type_=BigInteger()),
+        free_at=bindparam("until", type_=BigInteger()) + _lease.c.lock_delay_us,
         ttl_us=bindparam("ttl", type_=BigInteger()),
     )
     .returning(_lease)
@@ -85,13 +86,17 @@ def release(tx: Tx, principal: str, lock_id: str, token: int | None) -> Lease:
         raise why_lost(row, tx.now_us)
     clear(tx, number)
     note(tx, row, "lease:released", actor=principal, channel=row["channel"])
-    hand_out(tx, load(row["resources"]))
+    drop_upgrade(tx, row)
+    hand_on(tx, row)
     return lease_of(row)
 
 
-def break_(tx: Tx, actor: str, lock_id: str, reason: str, channel: str | None = None) -> Lease:
+def break_(
+    tx: Tx, actor: str, lock_id: str, reason: str, channel: str | None = None, approval: str | None = None
+) -> Lease:
     """Another's lease has ended, and is handed on; the caller has checked the right `break`.
 
+    `approval` (`A142`) names the approved request that allowed it, where breaking is subject to approval.
     Raises NotFound, Invalid (`reason_required`), Conflict (`lease_lost` for one that ended or lapsed, `lease_closed`
     for one whose run's outcome is unknown: that one is resolved, not broken).
     """
@@ -100,10 +105,13 @@ def break_(tx: Tx, actor: str, lock_id: str, reason: str, channel: str | None = 
     row = lease_row(tx, lock_id)
     if row["state"] != "held" or row["expires_at"] <= tx.now_us:
         raise why_lost(row, tx.now_us)
-    ended = vacate(tx, row, "broken", "lease:broken", actor=actor, channel=channel, private={"reason": reason})
+    details = {"approval": approval} if approval is not None else {}
+    ended = vacate(
+        tx, row, "broken", "lease:broken", actor=actor, channel=channel, details=details, private={"reason": reason}
+    )
     if ended is None:
         raise why_lost(lease_row(tx, lock_id), tx.now_us)
-    hand_out(tx, load(row["resources"]))
+    hand_on(tx, row)
     return lease_of(ended)
 
 
@@ -136,7 +144,7 @@ def close_for_run(tx: Tx, number: int) -> None:
             return
         raise why_lost(row, tx.now_us)
     clear(tx, number)
-    insert_names(tx, number, tuple(load(row["resources"])))
+    insert_names(tx, row, load(row["resources"]))
 
 
 def reopen_for_run(tx: Tx, number: int) -> bool:
@@ -173,5 +181,5 @@ def _end(tx: Tx, row: Row, why: str | None) -> bool:
         ended = vacate(tx, row, "released", "lease:released", actor=HUB.id, details=details)
     if ended is None:
         return False
-    hand_out(tx, load(row["resources"]))
+    hand_on(tx, row)
     return True

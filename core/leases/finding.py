@@ -11,6 +11,13 @@ from core.store.rows import Reader, Row
 from core.store.statement import Statement
 
 _lease = schema.lease
+_ENDS = {
+    "released": "was released",
+    "reclaimed": "lapsed and was reclaimed",
+    "broken": "was broken",
+    "converted": "was converted into another",
+    "transferred": "was handed to somebody else",
+}
 _BY_ID = Statement(select(_lease).where(_lease.c.id == bindparam("id")))
 _BY_TICKET = Statement(select(_lease).where(_lease.c.ticket == bindparam("ticket")))
 _BY_KEY = Statement(
@@ -57,8 +64,14 @@ def why_lost(row: Row, now_us: int) -> Conflict:
             "lease_closed", f"{name} is closed: its run's outcome is unknown, and a person has to resolve it"
         )
     if row["state"] == "ended":
-        ends = {"released": "was released", "reclaimed": "lapsed and was reclaimed", "broken": "was broken"}
-        return Conflict("lease_lost", f"{name} {ends[row['ended']]}", ended=row["ended"])
+        return Conflict("lease_lost", f"{name} {_ENDS[row['ended']]}", ended=row["ended"])
     if row["expires_at"] <= now_us:
         return Conflict("lease_lost", f"{name} has lapsed: nobody renewed it in time", ended="reclaimed")
     return Conflict("lease_lost", f"the token is not the one of {name}")
+
+
+def row_of_number(reader: Reader, number: int) -> Row:
+    """The row of a lease or waiter that is known to be there."""
+    row = reader.one(_BY_ID, id=number)
+    assert row is not None
+    return row

@@ -6,8 +6,11 @@ nobody holds while it waits. A dead waiter that would be next is removed, and wh
 
 from __future__ import annotations
 
-from core.leases.granting import grant_waiter
-from core.leases.looking import lapsed_for, waiters
+from dataclasses import dataclass, field
+
+from core.leases import pace
+from core.leases.granting import grant_waiter, replaced_by
+from core.leases.looking import view_of, waiters
 from core.leases.resource import footprint, overlap
 from core.leases.vacating import expire, reclaim
 from core.store.encoding import load
@@ -15,26 +18,33 @@ from core.store.rows import Row
 from core.store.tx import Tx
 
 
-def hand_out(tx: Tx, resources: list[str]) -> None:
-    """Everybody who waited for something that conflicts with `resources` and can have it now, has it."""
-    region = footprint(resources)
-    while grown := _walk(tx, region):
-        region |= {name: max(leaf, region.get(name, 0)) for name, leaf in grown.items()}
+def hand_on(tx: Tx, ended: Row) -> None:
+    """What the ended lease or place had is handed out; how long a lease was held counts where somebody waited for it."""
+    if hand_out(tx, load(ended["resources"])) and ended["token"] is not None:
+        pace.learn(tx, ended)
+
+
+def hand_out(tx: Tx, resources: list[str]) -> int:
+    """Everybody who waited for something that conflicts with `resources` and can have it now, has it; how many."""
+    walk = _Walk(region=footprint(resources))
+    while grown := walk.go(tx):
+        walk.region |= {name: max(leaf, walk.region.get(name, 0)) for name, leaf in grown.items()}
+    return walk.granted
 
 
 def hand_to(tx: Tx, waiter: Row) -> Row | None:
     """The live waiter is held if nobody is in its way, and the others got their turn; None when somebody is."""
-    lapsed = lapsed_for(tx, waiter)
+    lapsed = view_of(tx, waiter).lapsed()
     if lapsed is None:
         return None
-    freed = _reclaim_all(tx, lapsed)
+    freed = reclaim_all(tx, lapsed)
     granted = grant_waiter(tx, waiter)
     if freed:
         hand_out(tx, freed)
     return granted
 
 
-def _reclaim_all(tx: Tx, lapsed: list[Row]) -> list[str]:
+def reclaim_all(tx: Tx, lapsed: list[Row]) -> list[str]:
     """The lapsed leases have ended; their resources."""
     freed: list[str] = []
     for row in lapsed:
@@ -43,32 +53,59 @@ def _reclaim_all(tx: Tx, lapsed: list[Row]) -> list[str]:
     return freed
 
 
-def _walk(tx: Tx, region: dict[str, int]) -> dict[str, int]:
-    """The waiters of `region` had their turn in the order of rank, until one freed more: that footprint, or nothing."""
-    leaves = [name for name, leaf in region.items() if leaf]
-    ahead: list[tuple[list[str], bool]] = []
-    rank = (-1, -1)
-    while rows := waiters(tx, region, *rank):
-        for row in rows:
-            rank = (row["rank_class"], row["arrival"])
-            wanted: list[str] = load(row["resources"])
-            alone = row["mode"] == "exclusive"
-            alive = row["expires_at"] > tx.now_us
-            waits = any((alone or other_alone) and overlap(wanted, other) for other, other_alone in ahead)
-            lapsed = None if waits else lapsed_for(tx, row)
-            if lapsed is not None and not alive:
-                expire(tx, row)
-                return footprint(wanted)
-            if lapsed is not None:
-                freed = _reclaim_all(tx, lapsed)
-                grant_waiter(tx, row)
-                if freed:
-                    return footprint(freed)
-            if alive:
-                ahead.append((wanted, alone))
-                if alone and _covers(wanted, leaves):
-                    return {}
-    return {}
+def alive(tx: Tx, waiter: Row) -> bool:
+    """Whether the waiter keeps its place, and the lease that it would replace is in force."""
+    if waiter["expires_at"] <= tx.now_us:
+        return False
+    if waiter["replaces"] is None:
+        return True
+    replaced = replaced_by(tx, waiter)
+    return replaced is not None and bool(replaced["expires_at"] > tx.now_us)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One handing out: where something became free, and how many were granted so far."""
+
+    region: dict[str, int]
+    granted: int = field(default=0)
+
+    def go(self, tx: Tx) -> dict[str, int]:
+        """The waiters of the region had their turn in the order of rank, until one freed more: that, or nothing."""
+        leaves = [name for name, leaf in self.region.items() if leaf]
+        ahead: list[tuple[list[str], bool]] = []
+        rank = (-2, -1)
+        while rows := waiters(tx, self.region, *rank):
+            for row in rows:
+                rank = (row["rank_class"], row["arrival"])
+                wanted: list[str] = load(row["resources"])
+                alone = row["mode"] == "exclusive"
+                waits = any((alone or other_alone) and overlap(wanted, other) for other, other_alone in ahead)
+                lapsed = None if waits else self._lapsed(tx, row, wanted)
+                if lapsed is not None and not alive(tx, row):
+                    expire(tx, row)
+                    return footprint(wanted)
+                if lapsed is not None:
+                    freed = reclaim_all(tx, lapsed)
+                    grant_waiter(tx, row)
+                    self.granted += 1
+                    if freed:
+                        return footprint(freed)
+                if row["expires_at"] > tx.now_us:
+                    ahead.append((wanted, alone))
+                    if alone and _covers(wanted, leaves):
+                        return {}
+        return {}
+
+    def _lapsed(self, tx: Tx, row: Row, wanted: list[str]) -> list[Row] | None:
+        """The lapsed leases that the waiter replaces if it is granted now; None when somebody is in its way."""
+        view = view_of(tx, row)
+        leases = view.leases()
+        if leases and not leases[0]["lapsed"]:
+            return None
+        # Whoever stands before it within the region was looked at already.
+        inside = all(self.region.get(name) for name in wanted)
+        return leases if inside or not view.waiters(most=1) else None
 
 
 def _covers(wanted: list[str], leaves: list[str]) -> bool:

@@ -68,6 +68,8 @@ class Lease:
 class Ticket:
     """A place in the queue and what became of it. `position` is 1 for the next, and 0 once it waits no longer.
 
+    `expected_seconds` is how long it probably waits, by how long such leases were held lately; None where nobody knows.
+
     `lock_id` is the lease that it stands for. A `refused` one names the cycle that it would have closed.
     """
 
@@ -77,6 +79,7 @@ class Ticket:
     principal: str
     resources: tuple[str, ...]
     position: int = 0
+    expected_seconds: float | None = None
     lease: Lease | None = None
     cycle: tuple[dict[str, str], ...] = ()
     expires_at: int | None = None
@@ -138,7 +141,7 @@ def lease_of(row: Row) -> Lease:
     )
 
 
-def ticket_of(row: Row, position: int = 0) -> Ticket:
+def ticket_of(row: Row, position: int = 0, expected_us: int | None = None) -> Ticket:
     """The ticket of a row that had to wait, with its lease once there is one."""
     granted = row["token"] is not None
     return Ticket(
@@ -148,6 +151,7 @@ def ticket_of(row: Row, position: int = 0) -> Ticket:
         principal=row["principal"],
         resources=tuple(load(row["resources"])),
         position=position,
+        expected_seconds=None if expected_us is None else expected_us / SECOND,
         lease=lease_of(row) if granted else None,
         cycle=tuple(load(row["cycle"]) or ()),
         expires_at=row["expires_at"],

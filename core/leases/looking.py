@@ -11,13 +11,13 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Integer,
-    Select,
     and_,
     bindparam,
     case,
     func,
     or_,
     select,
+    tuple_,
 )
 
 from core.leases.resource import footprint
@@ -45,7 +45,7 @@ def _places(kind: str, count: int) -> list[Any]:
 
 def _touches(above: int, leaves: int) -> ColumnElement[bool]:
     """Whether a name conflicts with those bound as f0… (leaves) and n0… (what is above them)."""
-    same = _names.c.resource.in_(_places("f", leaves))
+    same = _names.c.resource.in_(_places("f", leaves)) if leaves > 1 else _names.c.resource == bindparam("f0")
     return or_(same, and_(_names.c.leaf == 1, _names.c.resource.in_(_places("n", above)))) if above else same
 
 
@@ -54,69 +54,77 @@ def _any(above: int, leaves: int) -> Statement:
     return Statement(select(_names.c.lease).where(_touches(above, leaves)).limit(1))
 
 
-def _touching(above: int, leaves: int) -> FromClause:
-    """Live leases and waiters whose resources conflict with the bound ones, each once."""
+def _joined(above: int, leaves: int, *which: ColumnElement[bool]) -> tuple[FromClause, Any]:
+    """Leases and waiters whose names touch the bound ones and are `which`, each once; and the table of their ranks."""
     if leaves == 1 and not above:
-        return _names.join(_lease, and_(_lease.c.id == _names.c.lease, _touches(above, leaves)))
-    found = select(_names.c.lease).where(_touches(above, leaves)).distinct().subquery()
-    return found.join(_lease, _lease.c.id == found.c.lease)
-
-
-# Not `state = 'waiting'`: SQLite would walk every waiter of the shard by that index instead of those found by name.
-_waits = _lease.c.state.not_in(["held", "closed"])
-
-
-def _better() -> ColumnElement[bool]:
-    """Whether a live waiter's rank is better than the bound one."""
-    return and_(
-        _lease.c.expires_at > _int("now_us"),
-        or_(
-            _lease.c.rank_class < bindparam("rank_class", type_=Integer()),
-            and_(_lease.c.rank_class == bindparam("rank_class", type_=Integer()), _lease.c.arrival < _int("arrival")),
-        ),
+        return _names.join(_lease, and_(_lease.c.id == _names.c.lease, _touches(above, leaves), *which)), _names
+    found = (
+        select(_names.c.lease, _names.c.rank_class, _names.c.arrival)
+        .where(_touches(above, leaves), *which)
+        .distinct()
+        .subquery()
     )
+    return found.join(_lease, _lease.c.id == found.c.lease), found
 
 
-def _conflicting(what: Select[Any], above: int, leaves: int) -> Select[Any]:
-    return what.select_from(_touching(above, leaves)).where(
-        _lease.c.id != _int("but"), or_(_lease.c.mode == "exclusive", bindparam("exclusive", type_=Integer()) == 1)
+def _clashes(waiting: int) -> list[ColumnElement[bool]]:
+    """Whether a touching name belongs to a waiter (or a lease) that cannot stand beside the bound request."""
+    return [
+        _names.c.waiting == waiting,
+        or_(_names.c.shared == 0, bindparam("exclusive", type_=Integer()) == 1),
+        _names.c.lease != _int("but"),
+        _names.c.lease != _int("replaces"),
+    ]
+
+
+def _rank(table: Any) -> Any:
+    return tuple_(table.c.rank_class, table.c.arrival)
+
+
+def _bound_rank() -> Any:
+    return tuple_(bindparam("rank_class", type_=Integer()), _int("arrival"))
+
+
+_lapsed = case((and_(_lease.c.state == "held", _lease.c.free_at <= _int("now_us")), 1), else_=0)
+
+
+@lru_cache(maxsize=256)
+def _held(above: int, leaves: int) -> Statement:
+    source, _ = _joined(above, leaves, *_clashes(0))
+    return Statement(
+        select(_lease, _lapsed.label("lapsed"))
+        .select_from(source)
+        .order_by(_lapsed, _lease.c.state, _lease.c.rank_class, _lease.c.arrival)
+        .limit(bindparam("most", type_=Integer()))
     )
 
 
 @lru_cache(maxsize=256)
-def _obstacles(above: int, leaves: int) -> Statement:
-    lapsed = case((and_(_lease.c.state == "held", _lease.c.expires_at <= _int("now_us")), 1), else_=0)
+def _before(above: int, leaves: int) -> Statement:
+    source, ranks = _joined(above, leaves, *_clashes(1), _rank(_names) < _bound_rank())
     return Statement(
-        _conflicting(select(_lease, lapsed.label("lapsed")), above, leaves)
-        .where(or_(_lease.c.state != "waiting", _better()))
-        .order_by(lapsed, _lease.c.state, _lease.c.rank_class, _lease.c.arrival)
+        select(_lease, (_lease.c.id * 0).label("lapsed"))
+        .select_from(source)
+        .where(_lease.c.expires_at > _int("now_us"))
+        .order_by(ranks.c.rank_class, ranks.c.arrival)
         .limit(bindparam("most", type_=Integer()))
     )
 
 
 @lru_cache(maxsize=256)
 def _ahead(above: int, leaves: int) -> Statement:
-    return Statement(_conflicting(select(func.count().label("ahead")), above, leaves).where(_waits, _better()))
+    one = leaves == 1 and not above
+    count = func.count() if one else func.count(_names.c.lease.distinct())
+    better = _rank(_names) < _bound_rank()
+    return Statement(
+        select(count.label("ahead")).select_from(_names).where(_touches(above, leaves), *_clashes(1), better)
+    )
 
 
 @lru_cache(maxsize=256)
 def _waiters(above: int, leaves: int) -> Statement:
-    return Statement(
-        select(_lease)
-        .select_from(_touching(above, leaves))
-        .where(
-            _waits,
-            or_(
-                _lease.c.rank_class > bindparam("rank_class", type_=Integer()),
-                and_(
-                    _lease.c.rank_class == bindparam("rank_class", type_=Integer()),
-                    _lease.c.arrival > _int("arrival"),
-                ),
-            ),
-        )
-        .order_by(_lease.c.rank_class, _lease.c.arrival)
-        .limit(_WAITERS)
-    )
+    source, ranks = _joined(above, leaves, _names.c.waiting == 1, _rank(_names) > _bound_rank())
+    return Statement(select(_lease).select_from(source).order_by(ranks.c.rank_class, ranks.c.arrival).limit(_WAITERS))
 
 
 def _bound(region: dict[str, int]) -> tuple[int, int, dict[str, Any]]:
@@ -135,76 +143,83 @@ def _bound(region: dict[str, int]) -> tuple[int, int, dict[str, Any]]:
     return sizes[0], sizes[1], values
 
 
-def obstacles(
-    reader: Reader,
-    *,
-    resources: Iterable[str],
-    mode: str,
-    rank_class: int,
-    arrival: int,
-    but: int = 0,
-    most: int = IN_THE_WAY,
-) -> list[Row]:
-    """What conflicts with a request of that rank: leases, and live waiters of better rank.
+class View:
+    """A request's surroundings: what conflicts with `resources` in `mode` for one of that rank.
 
-    Each row has `lapsed`: 1 for a lease whose time is over and which nobody reclaimed yet; those come last and are
-    not in the way. Otherwise closed and held ones come before waiters.
+    `but` is the request itself, `replaces` the lease in whose place it would be granted; neither is in its way.
     """
-    above, leaves, values = _bound(footprint(resources))
-    if reader.one(_any(above, leaves), **values) is None:  # by far the most frequent answer, and the cheapest
-        return []
-    return reader.all(
-        _obstacles(above, leaves),
-        now_us=reader.now_us,
-        exclusive=1 if mode == "exclusive" else 0,
-        rank_class=rank_class,
-        arrival=arrival,
-        but=but,
-        most=most,
-        **values,
-    )
+
+    __slots__ = ("_above", "_leaves", "_names", "_rank", "_reader")
+
+    def __init__(
+        self,
+        reader: Reader,
+        *,
+        resources: Iterable[str],
+        mode: str,
+        rank_class: int,
+        arrival: int = NEWEST,
+        but: int = 0,
+        replaces: int = 0,
+    ) -> None:
+        self._reader = reader
+        self._above, self._leaves, names = _bound(footprint(resources))
+        self._names = {**names, "exclusive": int(mode == "exclusive"), "but": but, "replaces": replaces}
+        self._rank = {"rank_class": rank_class, "arrival": arrival}
+
+    def empty(self) -> bool:
+        """Whether nothing at all is leased or wanted there: by far the most frequent answer, and the cheapest."""
+        names = {name: value for name, value in self._names.items() if name[1:].isdecimal()}
+        return self._reader.one(_any(self._above, self._leaves), **names) is None
+
+    def leases(self, most: int = IN_THE_WAY) -> list[Row]:
+        """The leases that conflict, closed and held ones first, then by rank those that others may replace (`lapsed`)."""
+        statement = _held(self._above, self._leaves)
+        return self._reader.all(statement, now_us=self._reader.now_us, most=most, **self._names)
+
+    def waiters(self, most: int = IN_THE_WAY) -> list[Row]:
+        """The live waiters of better rank that conflict, best first."""
+        statement = _before(self._above, self._leaves)
+        return self._reader.all(statement, now_us=self._reader.now_us, most=most, **self._names, **self._rank)
+
+    def position(self) -> int:
+        """The place in the queue: 1 is next."""
+        found = self._reader.one(_ahead(self._above, self._leaves), **self._names, **self._rank)
+        assert found is not None
+        return int(found["ahead"]) + 1
+
+    def lapsed(self) -> list[Row] | None:
+        """The lapsed leases that are replaced if it is granted now; None when somebody is in the way."""
+        leases = self.leases()
+        if (leases and not leases[0]["lapsed"]) or self.waiters(most=1):
+            return None
+        return leases
+
+    def obstacles(self, most: int = IN_THE_WAY) -> list[Row]:
+        """What is in the way: leases in force or closed, then live waiters of better rank."""
+        leases = [row for row in self.leases(most) if not row["lapsed"]]
+        return leases + self.waiters(most)[: most - len(leases)]
 
 
-def obstacles_of(reader: Reader, row: Row, most: int = IN_THE_WAY) -> list[Row]:
-    """What conflicts with the waiter of that row."""
-    return obstacles(
+def view_of(reader: Reader, row: Row) -> View:
+    """The surroundings of the waiter of that row."""
+    return View(
         reader,
         resources=load(row["resources"]),
         mode=row["mode"],
         rank_class=row["rank_class"],
         arrival=row["arrival"],
         but=row["id"],
-        most=most,
+        replaces=row["replaces"] or 0,
     )
-
-
-def lapsed_for(reader: Reader, row: Row) -> list[Row] | None:
-    """The lapsed leases that the waiter of that row replaces if it is granted now; None when somebody is in its way."""
-    first = obstacles_of(reader, row, most=1)
-    if first and not first[0]["lapsed"]:
-        return None
-    return obstacles_of(reader, row) if first else []
 
 
 def position_of(reader: Reader, row: Row) -> int:
     """The place of the waiter of that row: 1 is next."""
-    above, leaves, values = _bound(footprint(load(row["resources"])))
-    found = reader.one(
-        _ahead(above, leaves),
-        now_us=reader.now_us,
-        exclusive=1 if row["mode"] == "exclusive" else 0,
-        rank_class=row["rank_class"],
-        arrival=row["arrival"],
-        but=row["id"],
-        **values,
-    )
-    assert found is not None
-    return int(found["ahead"]) + 1
+    return view_of(reader, row).position()
 
 
 def waiters(reader: Reader, region: dict[str, int], rank_class: int, arrival: int) -> list[Row]:
     """The next waiters after that rank, dead ones too, whose resources conflict with the footprint `region`."""
     above, leaves, values = _bound(region)
-    if reader.one(_any(above, leaves), **values) is None:
-        return []
     return reader.all(_waiters(above, leaves), rank_class=rank_class, arrival=arrival, **values)

@@ -8,9 +8,10 @@ from sqlalchemy import BigInteger, Integer, and_, bindparam, or_, select
 
 from core.clock import rfc3339
 from core.ids import show
-from core.leases.lease import Holder, Lease, Ticket, holder_of, lease_of, ticket_of
-from core.leases.looking import obstacles_of, position_of
+from core.leases.lease import Holder, Lease, Ticket, holder_of, lease_of
+from core.leases.looking import view_of
 from core.leases.resource import conflict
+from core.leases.waiting import place_of
 from core.store import schema
 from core.store.encoding import load
 from core.store.rows import Reader
@@ -41,7 +42,7 @@ def live(reader: Reader, most: int = 500) -> list[Lease]:
 def queue(reader: Reader, most: int = 500) -> list[Ticket]:
     """Everybody who waits and keeps asking, best rank first, with their position."""
     rows = reader.all(_WAITING, most=most, now_us=reader.now_us)
-    return [ticket_of(row, position_of(reader, row)) for row in rows]
+    return [place_of(reader, row) for row in rows]
 
 
 def holder_json(holder: Holder) -> dict[str, Any]:
@@ -60,9 +61,9 @@ def waiting_for(reader: Reader, approval: int) -> list[dict[str, Any]]:
     """What an approved request waits for: `[{resource, position, held_by}]`, resource by resource."""
     found: list[dict[str, Any]] = []
     for row in reader.all(_OF_APPROVAL, approval=approval):
-        way = [each for each in obstacles_of(reader, row) if each["state"] != "waiting" and not each["lapsed"]]
-        holders = [holder_of(each) for each in way]
-        position = position_of(reader, row)
+        view = view_of(reader, row)
+        holders = [holder_of(each) for each in view.leases() if not each["lapsed"]]
+        position = view.position()
         for resource in load(row["resources"]):
             mine = [each for each in holders if any(conflict(resource, theirs) for theirs in each.resources)]
             found.append(

@@ -35,7 +35,7 @@ def _renew(*guards: ColumnElement[bool]) -> Statement:
         update(_lease)
         .where(_lease.c.principal == bindparam("w_principal"), _lease.c.state == "held", _lease.c.expires_at > _now)
         .where(*guards)
-        .values(heartbeat_at=_now, expires_at=_until())
+        .values(heartbeat_at=_now, expires_at=_until(), free_at=_until() + _lease.c.lock_delay_us)
         .returning(_lease)
     )
 

@@ -10,6 +10,7 @@ from core.errors import Invalid
 from core.leases.resource import check_all
 from core.leases.terms import (
     MAX_HOLD_SECONDS,
+    MAX_LOCK_DELAY_SECONDS,
     MAX_TTL_SECONDS,
     MAX_WAIT_SECONDS,
     MIN_TTL_SECONDS,
@@ -31,7 +32,8 @@ class Acquire:
 
     `holder` names who will hold it within `principal`: only a request that names one can be part of a deadlock.
     `request_key` makes a repeated request answer with what became of the first. A `lock` lives for its ttl
-    without heartbeats. The class of a `run` is RUN; a plain request's comes from `class_of`.
+    without heartbeats. The class of a `run` is RUN; a plain request's comes from `class_of`. `lock_delay_seconds` is
+    how long nobody gets the resources after the lease lapsed, where what they stand for cannot check tokens.
     """
 
     principal: str
@@ -40,6 +42,7 @@ class Acquire:
     ttl_seconds: float = 30.0
     wait_seconds: float = 0.0
     max_hold_seconds: float = MAX_HOLD_SECONDS
+    lock_delay_seconds: float = 0.0
     rank_class: int = PLAIN
     purpose: str | None = None
     holder: str | None = None
@@ -59,6 +62,8 @@ class Acquire:
             raise Invalid("bad_wait", f"a wait is between 0 and 30 days, not {self.wait_seconds:g} seconds")
         if not 0 < self.max_hold_seconds <= MAX_WAIT_SECONDS:
             raise Invalid("bad_max_hold", "the longest hold is above 0 and at most 30 days")
+        if not 0 <= self.lock_delay_seconds <= MAX_LOCK_DELAY_SECONDS:
+            raise Invalid("bad_lock_delay", f"a lock delay is between 0 and {MAX_LOCK_DELAY_SECONDS:g} seconds")
         if not RUN <= self.rank_class <= PLAIN:
             raise Invalid("bad_priority", f"the class {self.rank_class} is not between {RUN} and {PLAIN}")
         _check_text("purpose", self.purpose, MAX_PURPOSE)
@@ -74,6 +79,11 @@ class Acquire:
     def wait_us(self) -> int:
         """How long it waits at most, in microseconds."""
         return round(self.wait_seconds * SECOND)
+
+    @property
+    def lock_delay_us(self) -> int:
+        """How long its resources stay closed after it lapsed, in microseconds."""
+        return round(self.lock_delay_seconds * SECOND)
 
     @property
     def max_hold_us(self) -> int:

@@ -60,6 +60,11 @@ def check_all(resources: Iterable[str]) -> tuple[str, ...]:
     return names
 
 
+def kinds_of(resources: Iterable[str]) -> list[str]:
+    """The kinds of resources that are named, each once."""
+    return sorted({name.partition(":")[0] for name in resources})
+
+
 def ancestors(resource: str) -> tuple[str, ...]:
     """What lies above `resource`, nearest last: ("repo:a", "repo:a/b") for `repo:a/b/c`."""
     parts = resource.split("/")

@@ -15,6 +15,8 @@ MIN_TTL_SECONDS = 1.0
 MAX_TTL_SECONDS = 86_400.0
 MAX_HOLD_SECONDS = 3_600.0
 """How long renewals can stretch a lease, unless the request says otherwise."""
+MAX_LOCK_DELAY_SECONDS = 60.0
+"""How long at most nobody gets the resources of a lease that lapsed."""
 MAX_WAIT_SECONDS = 30 * 86_400.0
 
 PLACE_US = 30 * SECOND
@@ -30,9 +32,19 @@ MAX_BATCH = 200
 IN_THE_WAY = 50
 """How many of those in the way one look fetches, and how many lapsed ones one grant reclaims."""
 
+PACE_WEIGHT = 8
+"""One hold moves the average of its kind by an eighth of the distance."""
+
 BELIEVABLE_US = to_us(datetime(2046, 11, 21, tzinfo=UTC))
 """Twenty years after this version was built: a clock beyond it is broken and not used for tokens."""
 
+ARRIVAL_STEP = 1 << 16
+"""How far two arrivals lie apart, so that a waiter can be moved in between."""
+AGE_US = 60 * SECOND
+"""After each such time of waiting a plain request's class is better by one, up to that of the highest priority."""
+
+UPGRADE = -1
+"""The class of a shared lease that waits to be exclusive: everybody else there waits for it anyway."""
 RUN = 0
 """The class of runs of approved requests: before every plain lease."""
 PLAIN = 100
@@ -42,11 +54,13 @@ MAX_PRIORITY = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseLimits:
-    """How much one principal may have at once. Runs of approved requests are not counted against it."""
+    """How much one principal may have at once, and how long a queue may be. Runs of approved requests always get in."""
 
     leases: int = 50
     tickets: int = 50
     tickets_a_resource: int = 5
+    queue: int = 1_000
+    """How many may stand before whoever joins a queue."""
 
 
 LIMITS = LeaseLimits()
@@ -59,6 +73,11 @@ def class_of(priority: int) -> int:
     return PLAIN - priority
 
 
+def ages_at(rank_class: int, since_us: int) -> int | None:
+    """When a waiter of that class, which it has since then, gets a better one; None for one that does not age."""
+    return since_us + AGE_US if PLAIN - MAX_PRIORITY < rank_class <= PLAIN else None
+
+
 def place_us(ttl_us: int) -> int:
     """How long a waiter keeps its place unasked, in microseconds."""
     return max(ttl_us, PLACE_US)
@@ -67,3 +86,8 @@ def place_us(ttl_us: int) -> int:
 def next_token(last: int, now_us: int) -> int:
     """The token after `last`: the store's time where that is higher and believable, otherwise one more."""
     return max(last + 1, now_us) if now_us < BELIEVABLE_US else last + 1
+
+
+def mixed(average_us: int | None, held_us: int) -> int:
+    """The average hold after one more; the first one is the average."""
+    return held_us if average_us is None else (average_us * (PACE_WEIGHT - 1) + held_us) // PACE_WEIGHT

@@ -16,8 +16,10 @@ from sqlalchemy import (
     update,
 )
 
-from core.leases.handing import hand_out
-from core.leases.terms import KEEP_ENDED_US
+from core.leases.finding import row_of_number
+from core.leases.handing import hand_on, hand_out
+from core.leases.terms import KEEP_ENDED_US, ages_at
+from core.leases.unlocking import keeps_clear
 from core.leases.vacating import expire, reclaim
 from core.store import schema
 from core.store.encoding import load
@@ -26,17 +28,27 @@ from core.store.statement import Statement
 from core.store.tx import Tx
 
 _lease = schema.lease
-_due_by = _lease.c.expires_at <= bindparam("now_us", type_=BigInteger())
+_due_by = _lease.c.free_at <= bindparam("now_us", type_=BigInteger())
 _DUE = Statement(
     select(_lease)
     .where(or_(and_(_lease.c.state == "held", _due_by), and_(_lease.c.state == "waiting", _due_by)))
-    .order_by(_lease.c.expires_at, _lease.c.id)
+    .order_by(_lease.c.free_at, _lease.c.id)
     .limit(bindparam("most", type_=Integer()))
+)
+_AGING = Statement(
+    select(_lease.c.id)
+    .where(_lease.c.ages_at.is_not(None), _lease.c.ages_at <= bindparam("now_us", type_=BigInteger()))
+    .order_by(_lease.c.ages_at, _lease.c.id)
+    .limit(bindparam("most", type_=Integer()))
+)
+_AGED = Statement(
+    update(_lease).where(_lease.c.id == bindparam("w_id")).values(ages_at=bindparam("ages_at", type_=BigInteger()))
 )
 _NEXT = Statement(
     select(
-        select(func.min(_lease.c.expires_at)).where(_lease.c.state == "held").scalar_subquery().label("held"),
-        select(func.min(_lease.c.expires_at)).where(_lease.c.state == "waiting").scalar_subquery().label("waiting"),
+        select(func.min(_lease.c.free_at)).where(_lease.c.state == "held").scalar_subquery().label("held"),
+        select(func.min(_lease.c.free_at)).where(_lease.c.state == "waiting").scalar_subquery().label("waiting"),
+        select(func.min(_lease.c.ages_at)).where(_lease.c.ages_at.is_not(None)).scalar_subquery().label("aging"),
     )
 )
 _stalled = bindparam("stalled_us", type_=BigInteger())
@@ -47,10 +59,10 @@ _FORGIVE = Statement(
         _lease.c.expires_at > bindparam("w_began", type_=BigInteger()),
         _lease.c.ttl_us < _stalled * 3,
     )
-    .values(expires_at=_lease.c.expires_at + _stalled)
+    .values(expires_at=_lease.c.expires_at + _stalled, free_at=_lease.c.free_at + _stalled)
 )
 _old = select(_lease.c.id).where(
-    _lease.c.state == "ended", _lease.c.expires_at < bindparam("w_before", type_=BigInteger())
+    _lease.c.state == "ended", _lease.c.free_at < bindparam("w_before", type_=BigInteger())
 )
 _FORGET = Statement(delete(_lease).where(_lease.c.id.in_(_old.limit(bindparam("most", type_=Integer())))))
 
@@ -58,22 +70,36 @@ logger = logging.getLogger("interlock.leases")
 
 
 def tick(tx: Tx, limit: int = 50) -> int | None:
-    """At most `limit` of what lapsed is gone and handed on, longest lapsed first; when to come again, None for never.
+    """At most `limit` of what lapsed is gone and handed on, longest lapsed first, and as many who waited long have a
+    better class; when to come again, None for never.
 
     The time is past when more is left.
     """
     for row in tx.all(_DUE, now_us=tx.now_us, most=limit):
         ended = reclaim(tx, row) if row["state"] == "held" else expire(tx, row)
         if ended is not None:
-            hand_out(tx, load(row["resources"]))
+            hand_on(tx, ended)
+    for row in tx.all(_AGING, now_us=tx.now_us, most=limit):
+        _age(tx, row["id"])
     return next_deadline(tx)
+
+
+def _age(tx: Tx, number: int) -> None:
+    """The waiter has a better class, unless it would wait for itself there, and is granted if it is next with that."""
+    row = row_of_number(tx, number)
+    if row["state"] != "waiting":
+        return
+    better = row["rank_class"] - 1
+    tx.run(_AGED, w_id=number, ages_at=ages_at(better, row["ages_at"]))
+    if keeps_clear(tx, row, (better, row["arrival"])):
+        hand_out(tx, load(row["resources"]))
 
 
 def next_deadline(reader: Reader) -> int | None:
     """When the next lease or place lapses, in microseconds by the store's clock; None while there is none."""
     row = reader.one(_NEXT)
     assert row is not None
-    return min((at for at in (row["held"], row["waiting"]) if at is not None), default=None)
+    return min((at for at in (row["held"], row["waiting"], row["aging"]) if at is not None), default=None)
 
 
 def forgive(tx: Tx, stalled_us: int) -> int:

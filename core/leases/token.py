@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import bindparam, case, insert, update
 
-from core.leases.terms import BELIEVABLE_US
+from core.leases.terms import ARRIVAL_STEP, BELIEVABLE_US
 from core.store import schema
 from core.store.statement import Statement
 from core.store.tx import Tx
@@ -22,11 +22,14 @@ _clock = bindparam("clock_us", type_=_shard.c.last_token.type)
 _TAKE = Statement(
     update(_shard)
     .where(_shard.c.id == SHARD)
-    .values(last_token=case((_after > _clock, _after), else_=_clock), arrival=_shard.c.arrival + 1)
+    .values(last_token=case((_after > _clock, _after), else_=_clock), arrival=_shard.c.arrival + ARRIVAL_STEP)
     .returning(_shard.c.last_token, _shard.c.arrival)
 )
 _ARRIVE = Statement(
-    update(_shard).where(_shard.c.id == SHARD).values(arrival=_shard.c.arrival + 1).returning(_shard.c.arrival)
+    update(_shard)
+    .where(_shard.c.id == SHARD)
+    .values(arrival=_shard.c.arrival + ARRIVAL_STEP)
+    .returning(_shard.c.arrival)
 )
 _RAISE_EPOCH = Statement(
     update(_shard)

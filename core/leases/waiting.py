@@ -7,14 +7,15 @@ from sqlalchemy import BigInteger, bindparam, update
 from core.errors import Conflict
 from core.ids import parse, show
 from core.leases.finding import ticket_row
-from core.leases.handing import hand_out, hand_to
+from core.leases.handing import alive, hand_on, hand_to
 from core.leases.lease import Ticket, ticket_of
 from core.leases.looking import position_of
+from core.leases.pace import expected_us
 from core.leases.terms import place_us
 from core.leases.vacating import expire, vacate
 from core.store import schema
 from core.store.encoding import load
-from core.store.rows import Row
+from core.store.rows import Reader, Row
 from core.store.statement import Statement
 from core.store.tx import Tx
 
@@ -26,7 +27,7 @@ _KEEP = Statement(
         _lease.c.state == "waiting",
         _lease.c.expires_at > bindparam("w_now", type_=BigInteger()),
     )
-    .values(expires_at=bindparam("expires_at"))
+    .values(expires_at=bindparam("expires_at"), free_at=bindparam("expires_at"))
     .returning(_lease)
 )
 
@@ -40,10 +41,16 @@ def poll(tx: Tx, principal: str, ticket: str) -> Ticket:
     if row["state"] != "waiting":
         return ticket_of(row)
     kept = tx.one(_KEEP, w_id=row["id"], w_now=tx.now_us, expires_at=_until(row, tx.now_us))
-    if kept is None:
+    if kept is None or not alive(tx, kept):
         return ticket_of(_lapse(tx, row))
     granted = hand_to(tx, kept)
-    return ticket_of(kept, position_of(tx, kept)) if granted is None else ticket_of(granted)
+    return place_of(tx, kept) if granted is None else ticket_of(granted)
+
+
+def place_of(reader: Reader, row: Row) -> Ticket:
+    """The ticket of a row that waits: where it stands, and how long it probably will."""
+    position = position_of(reader, row)
+    return ticket_of(row, position, expected_us(reader, load(row["resources"]), position))
 
 
 def cancel(tx: Tx, principal: str, ticket: str, channel: str | None = None) -> Ticket:
@@ -63,7 +70,7 @@ def cancel(tx: Tx, principal: str, ticket: str, channel: str | None = None) -> T
         return ticket_of(row)
     ended = vacate(tx, row, "cancelled", "lease:cancelled", actor=principal, channel=channel, details={"why": "asked"})
     assert ended is not None
-    hand_out(tx, load(row["resources"]))
+    hand_on(tx, row)
     return ticket_of(ended)
 
 
@@ -76,5 +83,5 @@ def _until(row: Row, now_us: int) -> int:
 def _lapse(tx: Tx, row: Row) -> Row:
     ended = expire(tx, row)
     assert ended is not None
-    hand_out(tx, load(row["resources"]))
+    hand_on(tx, row)
     return ended

@@ -433,7 +433,8 @@ lease = Table(
     Column("id", _LeaseId, primary_key=True, autoincrement=False),
     # `waiting`, `held`, `closed` (kept from everybody by an unknown outcome), then `ended`.
     Column("state", Text, nullable=False),
-    # How it ended: `released`, `reclaimed`, `broken`; of a waiter: `cancelled`, `expired`, `refused`.
+    # How it ended: `released`, `reclaimed`, `broken`, `converted`, `transferred`; of a waiter: `cancelled`, `expired`,
+    # `refused`.
     Column("ended", Text),
     Column("ticket", BigInteger),
     Column("holder", Text, nullable=False),
@@ -456,6 +457,16 @@ lease = Table(
     _us("heartbeat_at"),
     # When it lapses unless somebody speaks for it: a holder by heartbeat, a waiter by asking. None while closed.
     _us("expires_at"),
+    # When its resources can be had by others once it lapsed: `expires_at`, later by `lock_delay_us` for a lease.
+    _us("free_at"),
+    Column("lock_delay_us", BigInteger, nullable=False, server_default=text("0")),
+    # When a waiter's class becomes better by one; None once it is as good as waiting makes it.
+    _us("ages_at"),
+    # The lease in whose place this one was granted or waits to be, and the place that waits to replace this one.
+    Column("replaces", BigInteger),
+    Column("upgrade", BigInteger),
+    # When its holder was reminded that a lock by command ends soon.
+    _us("reminded_at"),
     _us("renewed_noted_at"),
     _us("ended_at"),
     # Why a waiter was refused, as JSON: the cycle that it would have closed.
@@ -463,7 +474,19 @@ lease = Table(
     Column("approval", BigInteger),
     # `lease`, `lock` (by command, without heartbeats) or `run`.
     Column("kind", Text, nullable=False),
-    Index("lease_expiry", "state", "expires_at"),
+    Index("lease_expiry", "state", "free_at"),
+    Index(
+        "lease_holder",
+        "holder",
+        sqlite_where=text("state <> 'ended'"),
+        postgresql_where=text("state <> 'ended'"),
+    ),
+    Index(
+        "lease_age",
+        "ages_at",
+        sqlite_where=text("ages_at IS NOT NULL"),
+        postgresql_where=text("ages_at IS NOT NULL"),
+    ),
     Index("lease_principal", "principal", "state", "expires_at"),
     Index(
         "lease_request",
@@ -492,10 +515,15 @@ lease_resource = Table(
     "lease_resource",
     metadata,
     # Rows of live leases and waiters only. A resource `repo:web/src` has a row for itself (leaf 1)
-    # and one for each ancestor (leaf 0), so that conflicts are equality look-ups.
+    # and one for each ancestor (leaf 0), so that conflicts are equality look-ups. Mode and rank are copies of the
+    # lease's, in the order of its queue: the next in line is the first row of a range.
     Column("resource", Text, primary_key=True),
+    Column("waiting", Integer, primary_key=True, autoincrement=False),
+    Column("rank_class", Integer, primary_key=True, autoincrement=False),
+    Column("arrival", BigInteger, primary_key=True, autoincrement=False),
     Column("lease", BigInteger, primary_key=True, autoincrement=False),
     Column("leaf", Integer, nullable=False),
+    Column("shared", Integer, nullable=False),
     Index("lease_resource_lease", "lease"),
     sqlite_with_rowid=False,
 )
@@ -511,6 +539,24 @@ shard = Table(
 
 fence = Table(
     "fence", metadata, Column("resource", Text, primary_key=True), Column("last_token", BigInteger, nullable=False)
+)
+
+lease_pace = Table(
+    "lease_pace",
+    metadata,
+    # How long leases on a kind of resource were held lately while others waited, from which waits are estimated.
+    Column("kind", Text, primary_key=True),
+    Column("hold_us", BigInteger, nullable=False),
+)
+
+lease_watch = Table(
+    "lease_watch",
+    metadata,
+    # Who wants to hear when a resource is free, without a place in its queue.
+    Column("principal", Text, primary_key=True),
+    Column("resource", Text, primary_key=True),
+    Column("channel", Text),
+    _us("at", nullable=False),
 )
 
 delivery = Table(

@@ -8,9 +8,9 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 from sqlalchemy import bindparam, delete, select
 
 from core.clock import ManualClock
-from core.leases import acquiring, ending, fence, renewing, ticking, token, waiting
+from core.leases import acquiring, ending, extending, fence, renewing, replacing, ticking, token, waiting
 from core.leases.lease import Lease, Ticket
-from core.leases.request import Acquire
+from core.leases.request import Acquire, Mode
 from core.leases.terms import LEASE_LOCKS, LIMITS, LeaseLimits
 from core.store import schema
 from core.store.database import Database
@@ -46,6 +46,14 @@ class LeaseStore(Protocol):
 
     def release(self, principal: str, lock_id: str, token: int | None) -> Lease: ...
 
+    def convert(
+        self, principal: str, lock_id: str, token: int, mode: Mode, wait_seconds: float = 0.0
+    ) -> Lease | Ticket: ...
+
+    def transfer(self, actor: str, lock_id: str, to: str, token: int | None, holder: str | None = None) -> Lease: ...
+
+    def extend(self, principal: str, lock_id: str, seconds: float) -> Lease: ...
+
     def break_(self, actor: str, lock_id: str, reason: str) -> Lease: ...
 
     def poll(self, principal: str, ticket: str) -> Ticket: ...
@@ -71,7 +79,9 @@ class LeaseStore(Protocol):
     def check_fence(self, resources: Sequence[str], token: int) -> None: ...
 
 
-_TABLES = [Statement(delete(t)) for t in (schema.lease, schema.lease_resource, schema.shard, schema.fence)]
+_TABLES = [
+    Statement(delete(t)) for t in (schema.lease, schema.lease_resource, schema.lease_pace, schema.shard, schema.fence)
+]
 _EVENTS = Statement(
     select(schema.log.c.seq, schema.log.c.event, schema.log.c.subject)
     .where(schema.log.c.seq > bindparam("after"))
@@ -111,6 +121,17 @@ class SqlLeaseStore:
 
     def release(self, principal: str, lock_id: str, token: int | None) -> Lease:
         return self._do(ending.release, principal, lock_id, token)
+
+    def convert(
+        self, principal: str, lock_id: str, token: int, mode: Mode, wait_seconds: float = 0.0
+    ) -> Lease | Ticket:
+        return self._do(replacing.convert, principal, lock_id, token, mode, wait_seconds=wait_seconds)
+
+    def transfer(self, actor: str, lock_id: str, to: str, token: int | None, holder: str | None = None) -> Lease:
+        return self._do(replacing.transfer, actor, lock_id, to, token=token, holder=holder)
+
+    def extend(self, principal: str, lock_id: str, seconds: float) -> Lease:
+        return self._do(extending.extend, principal, lock_id, seconds)
 
     def break_(self, actor: str, lock_id: str, reason: str) -> Lease:
         return self._do(ending.break_, actor, lock_id, reason)

@@ -15,9 +15,11 @@ from core.leases.operations import (
     Break,
     Cancel,
     Close,
+    Convert,
     EndRun,
     Entry,
     Event,
+    Extend,
     Forgive,
     Heartbeat,
     Operation,
@@ -27,6 +29,7 @@ from core.leases.operations import (
     Result,
     State,
     Tick,
+    Transfer,
 )
 from core.leases.request import Acquire
 from core.leases.rules import step
@@ -49,11 +52,24 @@ _requests = st.builds(
     wait_seconds=st.sampled_from([0.0, 3.0, 100.0, 1000.0, 1000.0]),
     max_hold_seconds=st.sampled_from([60.0, 3600.0]),
     rank_class=st.sampled_from([PLAIN, PLAIN, PLAIN, PLAIN - 1, RUN]),
-    holder=st.sampled_from([None, None, "h1", "h2"]),
+    holder=st.sampled_from([None, "h1", "h2", "h3"]),
     request_key=st.sampled_from([None, None, None, None, "k1"]),
+    lock_delay_seconds=st.sampled_from([0.0, 0.0, 0.0, 2.0, 40.0]),
+    kind=st.sampled_from(["lease", "lease", "lease", "lock"]),
+    approval=st.sampled_from([None, None, 7]),
 )
 _verbs = st.sampled_from(
-    [*["heartbeat", "release", "poll", "tick"] * 2, "break", "cancel", "close", "reopen", "end", "forgive"]
+    [
+        *["heartbeat", "release", "poll", "tick", "convert"] * 2,
+        "transfer",
+        "extend",
+        "break",
+        "cancel",
+        "close",
+        "reopen",
+        "end",
+        "forgive",
+    ]
 )
 _choices = st.tuples(_verbs, st.integers(0, 30), st.integers(0, 9))
 _pauses = st.sampled_from([0.0, 0.0, 0.0, 0.5, 1.0, 3.0, 10.0, 31.0, 61.0, 700.0])
@@ -81,6 +97,21 @@ def operation_of(state: State, asked: Acquire | Choice) -> Operation | None:
     by_verb: dict[str, Callable[[], Operation]] = {
         "heartbeat": lambda: Heartbeat(principal=principal, number=entry.number, token=token),
         "release": lambda: Release(principal=principal, number=entry.number, token=token),
+        "convert": lambda: Convert(
+            principal=principal,
+            number=entry.number,
+            token=token,
+            mode="exclusive" if number % 3 else "shared",
+            wait_us=number // 3 * 100 * SECOND,
+        ),
+        "transfer": lambda: Transfer(
+            actor=principal,
+            number=entry.number,
+            to=PRINCIPALS[number % 2],
+            token=token,
+            holder=(None, "h1")[number % 2],
+        ),
+        "extend": lambda: Extend(principal=principal, number=entry.number, by_us=(10, 100_000)[number == 9] * SECOND),
         "break": lambda: Break(number=entry.number),
         "poll": lambda: Poll(principal=principal, number=entry.number),
         "cancel": lambda: Cancel(principal=principal, number=entry.number),
@@ -139,6 +170,12 @@ class Follower:
                 return store.heartbeat(principal, self.lock_ids[number], token)
             case Release(principal=principal, number=number, token=token):
                 return store.release(principal, self.lock_ids[number], token)
+            case Convert(principal=principal, number=number, token=token, mode=mode, wait_us=wait_us):
+                return store.convert(principal, self.lock_ids[number], token, mode, wait_us / SECOND)
+            case Transfer(actor=actor, number=number, to=to, token=token, holder=holder):
+                return store.transfer(actor, self.lock_ids[number], to, token, holder)
+            case Extend(principal=principal, number=number, by_us=by_us):
+                return store.extend(principal, self.lock_ids[number], by_us / SECOND)
             case Break(number=number):
                 return store.break_("dee", self.lock_ids[number], "because")
             case Poll(principal=principal, number=number):
@@ -158,7 +195,9 @@ class Follower:
 
     def _compare(self, operation: Operation, answer: Any, expected: Result) -> None:
         if isinstance(answer, Ticket):
-            assert answer.position == expected.position, f"{operation}: at {answer.position}, not {expected.position}"
+            expected_seconds = None if expected.expected_us is None else expected.expected_us / SECOND
+            at, ought = (answer.position, answer.expected_seconds), (expected.position, expected_seconds)
+            assert at == ought, f"{operation}: at {at}, not {ought}"
         if isinstance(answer, Lease | Ticket) and expected.entry is not None:
             entry = expected.entry
             lease = answer.lease if isinstance(answer, Ticket) else answer

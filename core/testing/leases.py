@@ -546,7 +546,8 @@ class LeaseStoreContract:
         store.acquire(ask("ana", "env:a", holder="h"))
         ticket = queued(store.acquire(wait("ana", "env:a", holder="h")))
         assert ticket.state == "refused"
-        assert ticket.cycle == ({"holder": "h", "principal": "ana", "resource": "env:a"},)
+        (step,) = ticket.cycle
+        assert (step["holder"], step["principal"], step["resource"]) == ("h", "ana", "env:a")
         assert store.events()[-1] == ("lease:deadlock", ticket.lock_id)
         assert store.poll("ana", ticket.id).state == "refused"
 
