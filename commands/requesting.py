@@ -8,6 +8,7 @@ from pydantic import Field
 
 from commands.verb import Args, Call, Desk, Outcome, Permission, Verb
 from core import ids
+from core.agents.budget import notice
 from core.approvals import request as asking
 from core.approvals import rollback
 from core.approvals.approval import Approval, change, find
@@ -16,7 +17,7 @@ from core.approvals.proposal import Proposal, propose
 from core.approvals.rule import rule_of
 from core.approvals.seeing import may_see
 from core.approvals.states import State
-from core.errors import Conflict, Forbidden, Invalid, Stale
+from core.errors import Conflict, Forbidden, Invalid, Stale, TooFast
 from core.leases.terms import LEASE_LOCKS
 from core.people.directory import Kind
 from core.store.rows import Reader
@@ -90,17 +91,21 @@ async def _propose(desk: Desk, call: Call, args: RequestArgs) -> Proposal:
 
 
 def _request(tx: Tx, call: Call, args: RequestArgs, proposal: Proposal) -> Outcome:
-    number = asking.request(
-        tx,
-        proposal,
-        requester=call.principal,
-        channel=call.channel,
-        address=call.address,
-        assurance=call.assurance,
-        reason=checked_reason(args.reason),
-        draft=args.draft,
-        limits=call.world.limits,
-    )
+    try:
+        number = asking.request(
+            tx,
+            proposal,
+            requester=call.principal,
+            channel=call.channel,
+            address=call.address,
+            assurance=call.assurance,
+            reason=checked_reason(args.reason),
+            draft=args.draft,
+            limits=call.world.limits,
+        )
+    except TooFast as refusal:  # nothing was changed, and that it was refused is news for the agent's owner
+        notice(tx, call.principal, refusal.message)
+        return Outcome(ok=False, code=refusal.code, text=refusal.message, refusal=refusal)
     name = ids.show("A", number)
     if not args.draft and (held := _held_back(tx, call, number)) is not None:
         return held

@@ -77,6 +77,11 @@ def directory(hub: schema.Hub) -> Directory:
             kind=Kind.AGENT,
             name=agent.name or name,
             groups=frozenset(agent.groups),
+            role=agent.role or "",
+            skills=frozenset(agent.skills),
+            labels=frozenset(agent.labels),
+            most_open=agent.limits.open if agent.limits else None,
+            most_per_hour=agent.limits.per_hour if agent.limits else None,
             owners=frozenset({agent.owner}),
         )
     for name, service in hub.services.items():

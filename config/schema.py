@@ -51,11 +51,22 @@ class Person(Section):
     )
 
 
+class AgentLimits(Section):
+    """How much one agent may ask for."""
+
+    open: int = Field(default=20, ge=0, le=100_000, description="Requests that may be open at once.")
+    per_hour: int = Field(default=60, ge=0, le=1_000_000, description="Requests in any hour.")
+
+
 class Agent(Section):
     """A program that asks on its own initiative; it never decides."""
 
     owner: Name = Field(description="The person who answers for it, and cannot decide on what it asks.")
     name: Text | None = Field(default=None, description="How it is shown.")
+    role: Text | None = Field(default=None, description="What it is for, in a few words.")
+    skills: list[Name] = Field(default=[], max_length=50, description="What it can do, for who looks for an agent.")
+    labels: list[Name] = Field(default=[], max_length=50, description="Which work of `apply: {agent: …}` it may take.")
+    limits: AgentLimits | None = Field(default=None, description="Its own budget; that of limits.agents without it.")
     groups: list[Name] = Field(default=[], description="Groups, for visible_to and expressions; they give it no seat.")
 
 
@@ -65,13 +76,6 @@ class Service(Section):
     owners: list[Name] = Field(default=[], description="People who answer for it, and cannot decide on what it asks.")
     name: Text | None = Field(default=None, description="How it is shown.")
     groups: list[Name] = Field(default=[], description="Groups, for visible_to and expressions; they give it no seat.")
-
-
-class AgentLimits(Section):
-    """How much one agent may ask for."""
-
-    open: int = Field(default=20, ge=0, le=100_000, description="Requests that may be open at once.")
-    per_hour: int = Field(default=60, ge=0, le=1_000_000, description="Requests in any hour.")
 
 
 class Limits(Section):

@@ -7,7 +7,16 @@ import re
 from core.errors import Invalid, NotFound
 
 _ID = re.compile(r"([A-Z])([1-9][0-9]{0,14})")
-_NAMES = {"A": "approval", "R": "run", "L": "lease", "T": "ticket", "D": "delegation", "F": "freeze", "G": "grant"}
+_NAMES = {
+    "A": "approval",
+    "R": "run",
+    "L": "lease",
+    "T": "ticket",
+    "D": "delegation",
+    "F": "freeze",
+    "G": "grant",
+    "M": "message",
+}
 
 
 def show(letter: str, number: int) -> str:

@@ -63,6 +63,11 @@ from hub.timers import Timers
 logger = logging.getLogger("interlock.hub")
 
 _RETRIES = 5
+_OWNERS_ARE_TOLD: Mapping[str, str] = {
+    "agent:budget": "{agent} wants more than its budget: {why}",
+    "agent:unanswered": "{agent} does not answer {message}: {text}",
+    "agent:suspended": "{agent} was suspended: {reason}",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +245,8 @@ class Hub:
                     self.runner.granted(subject)
             elif event == "apply:stopped":
                 self.runner.stop(int(subject[1:]))
+            elif event in _OWNERS_ARE_TOLD or event == "agent:told":
+                self._tell_of(entry)
             elif event == "hub:halted":
                 self.runner.stop_all()
             elif event in ("hub:resumed", "freeze:ended", "freeze:overridden"):
@@ -383,6 +390,19 @@ class Hub:
         for adapter in self.adapters.values():
             if isinstance(adapter, Telling):
                 adapter.tell(principal.id, text)
+
+    def _tell_of(self, entry: Committed) -> None:
+        """An agent hears what it was told, its owners what they have to know of it."""
+        agent = self._world.people.find(entry.subject or "")
+        if agent is None:
+            return
+        facts = {**entry.details, **entry.private}
+        if entry.event == "agent:told":
+            self._tell(agent, f"{facts['message']} from {entry.actor}: {facts.get('text', '')}")
+            return
+        text = _OWNERS_ARE_TOLD[entry.event].format_map({"agent": agent.id, **facts})
+        for owner in filter(None, map(self._world.people.find, sorted(agent.owners))):
+            self._tell(owner, text)
 
     async def checkpoint(self) -> str:
         """A signed checkpoint over everything committed so far, as a note."""

@@ -18,6 +18,7 @@ from commands.helping import allowed
 from commands.registry import Registry
 from commands.verb import Call, Desk, Outcome, Permission, Verb
 from core import errors
+from core.agents.standing import demand_active
 from core.approvals.flags import config_in_force
 from core.approvals.press import find as find_press
 from core.approvals.view import view
@@ -304,6 +305,7 @@ def execute(tx: Tx, work: _Work) -> Answer:
     call, verb = work.call, work.verb
     if config_in_force(tx)[0] != call.world.version:
         raise Stale("config_changed", "the configuration has just changed; ask again")
+    demand_active(tx, call.principal)
     outcome = work.looked
     if outcome is None:
         assert verb.run is not None  # the registry takes no verb without one of the two

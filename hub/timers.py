@@ -9,6 +9,7 @@ from collections.abc import Callable
 from sqlalchemy import bindparam, null, update
 
 from core import once
+from core.agents.inbox import next_due, tell_again
 from core.approvals import press
 from core.approvals.delegation import expire_delegations, next_over
 from core.approvals.expire import expire
@@ -89,6 +90,9 @@ class Timers:
         due = await self._db.read(next_nudge)
         if due is not None and due <= now:
             await self._db.write(nudge, self._world(), locks=LEASE_LOCKS, urgent=True)
+        unheard = await self._db.read(next_due)
+        if unheard is not None and unheard <= now:
+            await self._db.write(tell_again)
         if await self._db.read(any_over):
             await self._db.write(end_those_over, locks=LEASE_LOCKS, urgent=True)
         loop = asyncio.get_running_loop()
@@ -98,7 +102,9 @@ class Timers:
 
     async def _pause(self) -> float:
         now = self._db.now_us()
-        times = [each for read in (next_lapse, next_expiry, next_nudge) if (each := await self._db.read(read))]
+        times = [
+            each for read in (next_lapse, next_expiry, next_nudge, next_due) if (each := await self._db.read(read))
+        ]
         return min([_TICK_SECONDS, *(max(0.001, (each - now) / SECOND + 0.001) for each in times)])
 
 

@@ -20,6 +20,7 @@ VERBS = frozenset(
     {
         *("help", "request", "edit", "submit", "withdraw", "show", "queue", "who", "history"),
         *("lease-acquire", "lease-poll", "lease-cancel", "lease-heartbeat", "lease-release"),
+        *("heartbeat", "ack"),
     }
 )
 _GOES_ON = frozenset({"SUBMITTED", "REVIEWING", "APPROVED", "APPLYING", "ROLLING_BACK"})
@@ -97,6 +98,17 @@ class Lease(Arguments):
     key: str | None = Field(default=None, min_length=1, max_length=255)
 
 
+class Health(Arguments):
+    """How you are. People see it as your claim."""
+
+    health: Literal["ok", "degraded", "failing"] = "ok"
+    claim: dict[str, str] = Field(default_factory=dict, description="A few facts, like your version or load.")
+    note: str | None = Field(default=None, max_length=500)
+    acknowledge: list[str] = Field(
+        default_factory=list, max_length=20, description="Messages that you have taken note of, like M3."
+    )
+
+
 class Held(Arguments):
     """A lease of yours."""
 
@@ -154,6 +166,14 @@ async def _lease(talk: Talk, given: Lease) -> Reply:
         return not reply.ok or reply.data["ticket"]["state"] != "waiting", reply
 
     return await talk.watch(ticket, LONGEST_WAIT_SECONDS - 5, look)
+
+
+async def _check_in(talk: Talk, given: Health) -> Reply:
+    for message in given.acknowledge:
+        done = await talk.act("ack", {"message": message})
+        if not done.ok:
+            return done
+    return await talk.act("heartbeat", {"health": given.health, "claim": given.claim, "reason": given.note})
 
 
 def _plain(verb: str) -> Callable[[Talk, Arguments], Awaitable[Reply]]:
@@ -242,6 +262,15 @@ TOOLS: Mapping[str, Tool] = {
             description="Keep a lease. A refusal means that it is lost: stop working on what it was for.",
             arguments=Held,
             call=_plain("lease-heartbeat"),
+        ),
+        Tool(
+            name="check_in",
+            description=(
+                "Say how you are, and get the messages that people left for you. Do so every minute or two while you "
+                "work, do what they say as far as your task allows, and name them in `acknowledge` the next time."
+            ),
+            arguments=Health,
+            call=_check_in,
         ),
         Tool(name="release", description="Give a lease back.", arguments=Held, call=_plain("lease-release")),
     )

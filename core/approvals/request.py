@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, insert, literal_column, or_, select
 
+from core.agents.standing import demand_at_work
 from core.approvals import secret
 from core.approvals.approval import Approval, change, create
 from core.approvals.backing import NONE, undermine
@@ -61,10 +62,12 @@ def request(
 ) -> int:
     """A new approval exists, as DRAFT or SUBMITTED; its number. It is the only one that asks again for `retry_of`.
 
-    Raises TooFast `budget` for an agent past its own, Conflict `changed` when somebody else has just retried the same.
+    Raises TooFast `budget` for an agent past its own, Forbidden `paused` for one that is, Conflict `changed` when
+    somebody else has just retried the same.
     """
     if requester.kind is Kind.AGENT:
-        _demand_budget(tx, requester.id, limits)
+        demand_at_work(tx, requester)
+        _demand_budget(tx, requester, limits)
     number = tx.next_id("approval")
     state = State.DRAFT if draft else State.SUBMITTED
     policy = proposal.policy
@@ -122,13 +125,15 @@ def request(
     return number
 
 
-def _demand_budget(tx: Tx, requester: str, limits: Limits) -> None:
-    open_now = _count(tx, _OPEN_OF, requester=requester)
-    if open_now >= limits.agents_open:
-        raise TooFast("budget", f"{requester} has {open_now} open requests, which is its limit", retry_after_seconds=60)
-    recent = _count(tx, _RECENT_OF, requester=requester, since=tx.now_us - _HOUR)
-    if recent >= limits.agents_per_hour:
-        raise TooFast("budget", f"{requester} asked {recent} times within an hour, its limit", retry_after_seconds=600)
+def _demand_budget(tx: Tx, agent: Principal, limits: Limits) -> None:
+    most = agent.most_open if agent.most_open is not None else limits.agents_open
+    open_now = _count(tx, _OPEN_OF, requester=agent.id)
+    if open_now >= most:
+        raise TooFast("budget", f"{agent.id} has {open_now} open requests, which is its limit", retry_after_seconds=60)
+    most = agent.most_per_hour if agent.most_per_hour is not None else limits.agents_per_hour
+    recent = _count(tx, _RECENT_OF, requester=agent.id, since=tx.now_us - _HOUR)
+    if recent >= most:
+        raise TooFast("budget", f"{agent.id} asked {recent} times within an hour, its limit", retry_after_seconds=600)
 
 
 def _count(tx: Tx, statement: Statement, **values: Any) -> int:

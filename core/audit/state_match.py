@@ -7,7 +7,7 @@ Renewals are sampled in the log, so times are not compared.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ from core.store.statement import Statement
 _PAGE = 2_000
 _RETRIES = 20
 _ENDS = frozenset({"lease:released", "lease:reclaimed", "lease:broken"})
-_PREFIXES = ("approval:", "apply:", "rollback:", "lease:", "key:", "delegation:", "freeze:", "grant:")
+_PREFIXES = ("approval:", "apply:", "rollback:", "lease:", "key:", "delegation:", "freeze:", "grant:", "agent:")
 
 _L = schema.log.c
 _TAIL = Statement(select(_L.seq, _L.entry).where(_L.seq > bindparam("after")).order_by(_L.seq).limit(bindparam("page")))
@@ -37,6 +37,7 @@ _DELEGATIONS = Statement(select(schema.delegation))
 _FREEZES = Statement(select(schema.freeze))
 _GRANTS = Statement(select(schema.grant))
 _USES = Statement(select(schema.grant_use))
+_AGENTS = Statement(select(schema.agent))
 _VOICES = Statement(select(schema.rollback_voice.c.approval, schema.rollback_voice.c.person))
 
 
@@ -61,6 +62,8 @@ class Told:
     overrides: dict[str, tuple[str, int]] = field(default_factory=dict)
     voices: dict[str, set[str]] = field(default_factory=dict)
     """Approval -> who wants it rolled back."""
+    agents: dict[str, str] = field(default_factory=dict)
+    """`deploy-bot is paused` -> by whom."""
 
     def hear(self, entry: Mapping[str, Any]) -> None:
         """Take one entry into account."""
@@ -115,6 +118,10 @@ class Told:
                 self.freezes[subject] = (*self.freezes[subject][:2], False)
             case "freeze:overridden":
                 self.overrides[subject] = entry["actor"], details["revision"]
+            case "agent:paused" | "agent:suspended":
+                self.agents[f"{subject} is {event.removeprefix('agent:')}"] = entry["actor"]
+            case "agent:resumed":
+                self.agents.pop(f"{subject} is {details['was']}", None)
             case "lease:acquired":
                 self.leases[subject] = details["token"], True
             case "key:created":
@@ -212,6 +219,7 @@ def _compare(reader: Reader, told: Told) -> list[str]:
             {f"{name} by {person}": True for name, people in told.voices.items() for person in people},
             {f"A{row['approval']} by {row['person']}": True for row in reader.all(_VOICES)},
         ),
+        *_differences("agent", told.agents, dict(_agents(reader.all(_AGENTS)))),
         *_differences(
             "key",
             told.keys,
@@ -259,6 +267,13 @@ def _again(chosen: Mapping[str, Any] | None) -> str:
 def _chosen(row: Row) -> str:
     times = row["grant_times"]
     return _again({"seconds": row["grant_seconds"], "times": times} if times is not None else None)
+
+
+def _agents(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
+    for row in rows:
+        for state in ("paused", "suspended"):
+            if row[f"{state}_at"] is not None:
+                yield f"{row['id']} is {state}", row[f"{state}_by"]
 
 
 def _leases(reader: Reader, told: Told) -> list[str]:

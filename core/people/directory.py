@@ -26,6 +26,13 @@ class Principal:
     email: str | None = None
     os_user: str | None = None
     groups: frozenset[str] = frozenset()
+    role: str = ""
+    skills: frozenset[str] = frozenset()
+    labels: frozenset[str] = frozenset()
+    """Of an agent, as its owner configured them: what it is for, and which work it may take."""
+    most_open: int | None = None
+    most_per_hour: int | None = None
+    """An agent's own budget; None for that of all agents."""
     owners: frozenset[str] = frozenset()
     timezone: str | None = None
     prefer: tuple[str, ...] = ()

@@ -135,6 +135,15 @@ def revoke(tx: Tx, *, by: str, prefix: str, channel: str | None = None) -> Key:
     return key
 
 
+def revoke_all(tx: Tx, principal: str, *, by: str, channel: str | None, why: str) -> int:
+    """No key of that principal lives; how many were revoked."""
+    live = [_key(row) for row in tx.all(_LIVE) if row["principal"] == principal]
+    for key in live:
+        tx.run(_REVOKE, p=key.prefix, at=tx.now_us)
+        _record_revoked(tx, key, by=by, channel=channel, why=why)
+    return len(live)
+
+
 def revoke_strangers(tx: Tx, known: Callable[[str], bool], *, by: str) -> int:
     """No live key belongs to somebody whom the configuration does not know; how many were revoked."""
     strangers = [_key(row) for row in tx.all(_LIVE) if not known(row["principal"])]

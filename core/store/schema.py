@@ -375,6 +375,49 @@ freeze = Table(
     Index("freeze_ends", "ended_at", "ends_at"),
 )
 
+agent = Table(
+    "agent",
+    metadata,
+    # What is known of an agent beside hub.yaml. `claim` is JSON, and its own word.
+    Column("id", Text, primary_key=True),
+    _us("suspended_at"),
+    Column("suspended_by", Text),
+    Column("suspended_why", Text),
+    _us("paused_at"),
+    Column("paused_by", Text),
+    Column("paused_why", Text),
+    _us("seen_at"),
+    # When the log was told last that it is alive; when its owner was told last that its budget is spent.
+    _us("noted_at"),
+    Column("health", Text),
+    Column("claim", Text),
+    _us("told_at"),
+)
+
+agent_message = Table(
+    "agent_message",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("agent", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    # `message`, `pause`, `resume`.
+    Column("purpose", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    _us("created_at", nullable=False),
+    # How often it was told; when it is told again, or given up. None: acknowledged, or given up.
+    Column("tellings", Integer, nullable=False),
+    _us("due_at"),
+    _us("acknowledged_at"),
+    Column("answer", Text),
+    Index("agent_message_agent", "agent", "acknowledged_at", "id"),
+    Index(
+        "agent_message_due",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+)
+
 secret = Table(
     "secret",
     metadata,

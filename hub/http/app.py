@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from core.audit.subtrees import Subtrees
 from hub.http import (
+    agents,
     approvals,
     audit,
     channels,
@@ -52,6 +53,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     keys.router,
     sessions.router,
     people.router,
+    agents.router,
     channels.router,
     signin.router,
     health.router,

@@ -1,15 +1,14 @@
-"""`/v1/people`, `/v1/agents` and `/v1/me`: who exists, and who you are."""
+"""`/v1/people` and `/v1/me`: who exists, and who you are."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from core.people.directory import Kind, Principal
-from hub.http.ask import Ask, Asked, answer
+from hub.http.ask import Asked, answer
 from hub.http.guard import Guarded
 from hub.http.paging import Cursor, Limit, page
 from hub.http.permissions import KNOWN, needs, right
@@ -21,14 +20,8 @@ router = APIRouter(prefix="/v1", route_class=Guarded, tags=["people"])
 @needs(right("read"))
 async def list_people(ask: Asked, cursor: Cursor = None, limit: Limit = 100) -> Response:
     """The people of the configuration in force."""
-    return _list(ask, {Kind.PERSON}, cursor, limit)
-
-
-@router.get("/agents")
-@needs(right("read"))
-async def list_agents(ask: Asked, cursor: Cursor = None, limit: Limit = 100) -> Response:
-    """The agents and services of the configuration in force, with who owns them."""
-    return _list(ask, {Kind.AGENT, Kind.SERVICE}, cursor, limit)
+    found = [each for each in ask.world.people if each.kind is Kind.PERSON and each.id > (cursor or "")]
+    return answer(page(sorted(found, key=lambda each: each.id), limit, lambda each: each.id, principal_fields))
 
 
 @router.get("/me")
@@ -38,7 +31,7 @@ async def who_am_i(ask: Asked) -> Response:
     rights = ("request", "read", "lease", "resolve", "break", "stop", "override", "keys", "channels", "audit")
     return answer(
         {
-            **_json(ask.principal),
+            **principal_fields(ask.principal),
             "assurance": ask.call.assurance.word,
             "channel": ask.call.channel,
             "may_decide": ask.call.may_decide and ask.principal.kind is Kind.PERSON,
@@ -47,14 +40,8 @@ async def who_am_i(ask: Asked) -> Response:
     )
 
 
-def _list(ask: Ask, kinds: Collection[Kind], cursor: str | None, limit: int) -> Response:
-    found = sorted(
-        (each for each in ask.world.people if each.kind in kinds and each.id > (cursor or "")), key=lambda each: each.id
-    )
-    return answer(page(found, limit, lambda each: each.id, _json))
-
-
-def _json(principal: Principal) -> dict[str, Any]:
+def principal_fields(principal: Principal) -> dict[str, Any]:
+    """A principal as the configuration has them."""
     shown = {
         "id": principal.id,
         "kind": principal.kind.value,

@@ -19,6 +19,7 @@ _ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "lease": {"resources": ["env:prod"]},
     "heartbeat": {"lock_id": "L1", "token": 1},
     "release": {"lock_id": "L1", "token": 1},
+    "check_in": {"acknowledge": ["M1"]},
     **{name: {"id": "A1"} for name in ("wait", "show", "who", "revise", "withdraw", "history")},
 }
 

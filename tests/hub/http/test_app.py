@@ -21,7 +21,16 @@ from hub.proofs import caller_for
 
 pytestmark = pytest.mark.anyio
 
-IDS = {"id": "A1", "lock_id": "L1", "ticket": "T1", "seq": "1", "prefix": "abcdefgh", "token": "nothing", "name": "x"}
+IDS = {
+    "message": "M1",
+    "id": "A1",
+    "lock_id": "L1",
+    "ticket": "T1",
+    "seq": "1",
+    "prefix": "abcdefgh",
+    "token": "nothing",
+    "name": "x",
+}
 DECIDE = ("approve", "reject", "request-changes")
 
 
