@@ -10,9 +10,10 @@ from core.approvals.nudge import asked_as_well
 from core.approvals.rule import ballot_of
 from core.approvals.states import State
 from core.people.directory import Principal
-from core.policy.ballot import Ballot
+from core.policy.ballot import Ballot, Vote
 from core.policy.policy import Policy
 from core.policy.proxy import Proxy, silent
+from core.policy.who import could_help
 from core.world import World
 from hub.contracts import Adapter, Live
 
@@ -89,6 +90,20 @@ def asked_people(ballot: Ballot, away: Collection[str], proxies: Sequence[Proxy]
             found.append(proxy.delegate)
     known = (ballot.directory.find(each) for each in dict.fromkeys(found))
     return [each for each in known if each is not None]
+
+
+def still_wanted(
+    ballot: Ballot, votes: Sequence[Vote], away: Collection[str], proxies: Sequence[Proxy]
+) -> list[Principal]:
+    """Those who are asked and whose own approval, or that of whom they stand in for, is missing after `votes`."""
+    people = asked_people(ballot, away, proxies)
+    helping = set(could_help(ballot, votes, len(ballot.candidates())))
+    said = {vote.person for vote in votes if vote.on_behalf_of is None}
+    for proxy in proxies:
+        stands_in = proxy.delegator in away and proxy.delegator in helping and proxy.delegate not in said
+        if stands_in and silent(ballot, proxy, votes) is None:
+            helping.add(proxy.delegate)
+    return [each for each in people if each.id in helping]
 
 
 def asked_for(ballot: Ballot, person: str, away: Collection[str], proxies: Sequence[Proxy]) -> list[str]:

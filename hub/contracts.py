@@ -180,6 +180,25 @@ class News:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reminded:
+    """Somebody who is reminded; `identity` is their account on the channel, where they have one."""
+
+    id: str
+    name: str
+    identity: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reminder:
+    """A request waits for these people, and had been waiting for a while before."""
+
+    key: str
+    """Which one it is: the same for each attempt, another for the next."""
+    number: int
+    people: tuple[Reminded, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
     """One copy of a card that a channel shall show."""
 
@@ -196,6 +215,8 @@ class Post:
     """Ids of the principals who may see it, where the action is not for everybody known."""
     token: str | None = None
     """Stands for this copy, for links and reply addresses; `Hub.opened` says what of. It lapses with the copy."""
+    reminder: Reminder | None = None
+    """The newest reminder for those whom this copy is for and who can still act; each is carried once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -427,6 +448,18 @@ class Digesting(Protocol):
 
     async def post_digest(self, posts: Sequence[Post]) -> list[str]:
         """Show all of them, which are for one place; the reference of each. Raises DeliveryFailed for all alike."""
+        ...
+
+
+@runtime_checkable
+class Reminding(Protocol):
+    """What a channel adds that tells nobody by editing a copy: a reminder is a message of its own there."""
+
+    async def remind(self, reference: str, post: Post) -> str:
+        """Tell those of `post.reminder` beside the copy, so that they notice; the reference from now on.
+
+        Raises DeliveryFailed. It is asked again for the same reminder only when that said `throttled`.
+        """
         ...
 
 

@@ -36,14 +36,15 @@ from core.store.rows import Reader
 from core.store.statement import Statement
 from core.store.tx import Tx
 from core.world import World
-from hub import outbox, receiving
+from hub import outbox, receiving, reminding
 from hub.asking import asked_for, targets
 from hub.board import Board, audience_of
 from hub.breaker import Breaker, backoff
 from hub.cards import asked_for_others, live_choices
-from hub.contracts import Adapter, DeliveryFailed, Digesting, Live, Post
+from hub.contracts import Adapter, DeliveryFailed, Digesting, Live, Post, Reminder, Reminding
 from hub.opening import OPEN
 from hub.outbox import Copy
+from hub.reminding import reminder_of
 from hub.wording import name_of
 
 logger = logging.getLogger("interlock.delivery")
@@ -231,7 +232,7 @@ class Delivery:
         tokens = await self._db.write(self._take, copy)
         if tokens is None:
             return None
-        approval, event, audience, absent = await self._db.read(_now, world, copy)
+        approval, event, audience, absent, reminder = await self._db.read(_now, world, copy)
         fits = tokens.get("digest") == approval["digest"]  # else it has just changed, and there will be another version
         post = Post(
             address=copy.address,
@@ -244,6 +245,7 @@ class Delivery:
             key=self._message_id(copy),
             audience=audience,
             token=tokens.get(OPEN),
+            reminder=reminder,
         )
         return _Drawn(post=post, state=State(approval["state"]), revision=approval["revision"])
 
@@ -293,6 +295,8 @@ class Delivery:
                     reference = await adapter.update(copy.reference, drawn.post)
                 else:
                     reference = await adapter.post(drawn.post)
+            if copy.reference is not None and isinstance(adapter, Reminding):
+                reference = await reminding.carry(self._db, adapter, copy, drawn.post, reference, POST_SECONDS)
         except Exception as error:
             await self._failed(copy, error, breaker)
             return
@@ -347,19 +351,29 @@ def _explain(error: Exception) -> DeliveryFailed:
 
 
 def _settle(tx: Tx, copy: Copy, drawn: _Drawn, reference: str) -> None:
+    if copy.reference is None and drawn.post.reminder is not None:
+        outbox.note_reminder(tx, copy, drawn.post.reminder.key)
     outbox.settle(tx, copy, reference=reference, event=drawn.post.event, final=drawn.final)
     if copy.recipient is not None and drawn.state is State.REVIEWING:
         note_shown(tx, approval=copy.approval, revision=drawn.revision, person=copy.recipient)
 
 
-def _now(reader: Reader, world: World, copy: Copy) -> tuple[dict[str, Any], str, frozenset[str] | None, list[str]]:
-    """The approval as it is, the event that says so, who may see it, and the names of whom its recipient stands in for."""
+def _now(
+    reader: Reader, world: World, copy: Copy
+) -> tuple[dict[str, Any], str, frozenset[str] | None, list[str], Reminder | None]:
+    """The approval as it is, the event that says so, who may see it, for whom its recipient stands in, and a reminder."""
     approval = find(reader, copy.approval)
     event = "approval:requested"
     if copy.rendered or approval.state is not State.REVIEWING:
         events = [str(row["event"]) for row in reader.all(_LATEST, subject=approval.name)]
         event = next((each for each in events if each.startswith(_TOLD)), event)
-    return view_of(reader, world, approval), event, audience_of(world, approval), _absent(reader, world, approval, copy)
+    return (
+        view_of(reader, world, approval),
+        event,
+        audience_of(world, approval),
+        _absent(reader, world, approval, copy),
+        reminder_of(reader, world, approval, copy),
+    )
 
 
 def _absent(reader: Reader, world: World, approval: Approval, copy: Copy) -> list[str]:

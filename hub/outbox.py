@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, bindparam, case, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, bindparam, case, insert, literal_column, or_, select, update
 
 from core.approvals.approval import Approval
 from core.clock import SECOND
@@ -20,6 +20,7 @@ from core.store.rows import Reader, Row
 from core.store.statement import Statement
 from core.store.tx import Tx
 from hub.asking import Target
+from hub.contracts import Reminder
 
 MOST_ATTEMPTS = 25
 """Failed attempts in a row after which a copy is given up: at least an hour of them."""
@@ -77,6 +78,16 @@ _FAIL = Statement(
         state=bindparam("state"),
     )
 )
+_REMIND = Statement(
+    update(_T)
+    .where(_T.c.id == bindparam("w_id"), or_(_T.c.reminded.is_(None), _T.c.reminded != bindparam("key")))
+    .values(reminded=bindparam("key"))
+)
+_UNREMIND = Statement(
+    update(_T)
+    .where(_T.c.id == bindparam("w_id"), _T.c.reminded == bindparam("w_key"))
+    .values(reminded=bindparam("before"))
+)
 _RESUME = Statement(update(_T).where(_T.c.state == _PENDING).values(due_at=bindparam("now")))
 
 
@@ -96,6 +107,7 @@ class Copy:
     attempts: int
     error: str | None
     due_at: int
+    reminded: str | None
 
     @property
     def place(self) -> tuple[str, str]:
@@ -177,6 +189,28 @@ def settle(tx: Tx, copy: Copy, *, reference: str, event: str, final: bool) -> No
         rest="done" if final else "sent",
     )
     _record(tx, "delivery:updated" if copy.rendered else "delivery:sent", copy, {"shows": event})
+
+
+def take_reminder(tx: Tx, copy: Copy, reminder: Reminder) -> bool:
+    """The reminder counts as carried to this copy, which is recorded; False when it did before."""
+    if tx.run(_REMIND, w_id=copy.id, key=reminder.key) != 1:
+        return False
+    people = [each.id for each in reminder.people]
+    _record(tx, "delivery:sent", copy, {"shows": "approval:reminded", "reminder": reminder.number, "people": people})
+    return True
+
+
+def drop_reminder(tx: Tx, copy: Copy, reminder: Reminder, error: str, later: bool) -> None:
+    """The reminder was not carried; with `later` it is to be carried by another attempt."""
+    if later:
+        tx.run(_UNREMIND, w_id=copy.id, w_key=reminder.key, before=copy.reminded)
+    event = "delivery:throttled" if later else "delivery:failed"
+    _record(tx, event, copy, {"shows": "approval:reminded", "reminder": reminder.number}, error=error[:500])
+
+
+def note_reminder(tx: Tx, copy: Copy, key: str) -> None:
+    """A copy that is new reminds by itself: what was due before it is not said again."""
+    tx.run(_REMIND, w_id=copy.id, key=key)
 
 
 def skip(tx: Tx, copy: Copy, *, final: bool) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -22,6 +24,9 @@ from core.store.engine import Engine
 from core.store.migrate import migrate
 from core.store.postgres import PostgresEngine
 from core.store.sqlite import SqliteEngine
+
+if TYPE_CHECKING:
+    from mail import Lab
 
 # How long one example takes says more about what else the machine does than about us.
 settings.register_profile("interlock", deadline=None)
@@ -119,3 +124,16 @@ def any_engine(request: pytest.FixtureRequest, clock: ManualClock) -> Callable[[
         return lambda: SqliteEngine(path, clock)
     dsn: str = request.getfixturevalue("postgres_dsn")
     return lambda: PostgresEngine(dsn)
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """A real Dovecot and a real Exim."""
+    from mail import mail_lab
+
+    for name in ("dovecot", "exim4"):
+        if shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin") is None:
+            packages = "dovecot-imapd dovecot-lmtpd dovecot-sieve exim4-daemon-light"
+            missing(name, f"install it (Debian: apt-get install {packages})")
+    with mail_lab() as running:
+        yield running

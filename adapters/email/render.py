@@ -56,16 +56,18 @@ class Told:
 
 def told(post: Post, root: str) -> Told:
     """What is told by a mail of `post`; a reminder is another thing to tell."""
-    reminders = int(post.approval.get("reminders") or 0) if post.card.state == "REVIEWING" else 0
-    return Told(root=root, state=f"{post.card.state}+{reminders}", digest=(post.card.digest or "-")[:16])
+    reminder = post.reminder.key if post.reminder is not None else "0"
+    return Told(root=root, state=f"{post.card.state}+{reminder}", digest=(post.card.digest or "-")[:16])
 
 
 def worth_a_mail(before: Told, post: Post) -> bool:
-    """Whether the copy's reader should get another mail: a decision, a result, a new revision to decide on."""
+    """Whether the copy's reader should get another mail: a decision, a result, a new revision, a reminder to decide."""
     now = told(post, before.root)
+    same_state = now.state.partition("+")[0] == before.state.partition("+")[0]
     if post.card.state == "REVIEWING":
-        return (now.state, now.digest) != (before.state, before.digest)
-    return post.card.state in _TOLD and now.state != before.state
+        reminds = post.reminder is not None and now.state != before.state
+        return reminds or not same_state or now.digest != before.digest
+    return post.card.state in _TOLD and not same_state
 
 
 def mail(settings: Settings, post: Post, *, root: str | None, now: datetime, zone: str) -> EmailMessage:
@@ -74,6 +76,8 @@ def mail(settings: Settings, post: Post, *, root: str | None, now: datetime, zon
     Times are shown in `zone`. Raises ValueError for an address that no header may hold.
     """
     card = _short(post.card)
+    if post.reminder is not None:
+        card = replace(card, summary=f"Reminder: your decision is still wanted. {card.summary}")
     token = post.token or ""
     found = EmailMessage()
     found["From"] = formataddr(("Interlock", settings.address))

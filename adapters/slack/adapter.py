@@ -214,6 +214,9 @@ class SlackAdapter:
     async def update(self, reference: str, post: Post) -> str:
         return await self._posting.update(reference, post)
 
+    async def remind(self, reference: str, post: Post) -> str:
+        return await self._posting.remind(reference, post)
+
     def address_of(self, identities: Mapping[str, str], email: str | None) -> str | None:
         return identities.get(self._name)
 

@@ -69,6 +69,17 @@ class Posting:
             self._note(said.channel, said.ts, post.card.version)
         return (await self._tell(said, post)).text
 
+    async def remind(self, reference: str, post: Post) -> str:
+        """Those who can still act are named in the copy's thread, which tells them; an edited card tells nobody."""
+        assert post.reminder is not None
+        said = Reference.of(reference)
+        message = render.reminder_message(post.card, post.reminder)
+        quiet = {"unfurl_links": False, "unfurl_media": False}
+        await self._call(
+            "chat.postMessage", message, place=said.channel, channel=said.channel, thread_ts=said.ts, **quiet
+        )
+        return reference
+
     async def _send(self, method: str, post: Post, **where: Any) -> Mapping[str, Any]:
         """The card is there, or a line in its place that says where to see it, when Slack does not take its form."""
         message = render.card_message(post.card)

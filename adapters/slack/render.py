@@ -30,7 +30,7 @@ from adapters.slack.text import (
     unescape,
     weight,
 )
-from hub.contracts import Button, Card, Field, Reply
+from hub.contracts import Button, Card, Field, Reminded, Reminder, Reply
 
 WITH_REASON = frozenset({"reject", "request-changes", "stop"})
 """Choices that ask why before they act; every other one asks whether it is meant."""
@@ -108,6 +108,19 @@ def progress(card: Card, approval: Mapping[str, Any]) -> tuple[str, Message] | N
         blocks.append(_section(code(_end(tail, _LONG_CODE), "Output")))
     blocks.append({"type": "actions", "block_id": f"{card.approval}:{run['id']}:all", "elements": [_view(card)]})
     return f"{run['id']} {card.state}", Message(text=_line(card), blocks=tuple(blocks))
+
+
+def reminder_message(card: Card, reminder: Reminder) -> Message:
+    """The people who are still waited for, by their accounts, which notifies them; their names where there is none."""
+    people = " ".join(_mention(each) for each in reminder.people)
+    until = f" There is time until {moment(card.expires_at)}." if card.expires_at else ""
+    line = f"{people}: {escape(card.approval)} still waits for your decision: {escape(cut(card.title, _SHORT))}.{until}"
+    return Message(text=line, blocks=({"type": "section", "text": marked(line)},))
+
+
+def _mention(person: Reminded) -> str:
+    account = (person.identity or "").rpartition("/")[2]
+    return f"<@{account}>" if account[:1] in ("U", "W") and account.isalnum() else escape(person.name)
 
 
 def whole_view(card: Card) -> Json:

@@ -17,7 +17,7 @@ from core.clock import SECOND
 from core.errors import Conflict
 from core.people.directory import HUB
 from core.policy.hours import after, within
-from core.policy.policy import Policy
+from core.policy.policy import Escalation, Policy
 from core.store import schema
 from core.store.rows import Reader
 from core.store.statement import Statement
@@ -128,8 +128,14 @@ def next_deadline(reader: Reader) -> int | None:
 
 def asked_as_well(world: World, approval: Approval, rule: Policy) -> list[str]:
     """The people whom the escalations so far ask, by id, in order."""
-    found: dict[str, None] = {}
-    for step in rule.escalate[: approval.escalations]:
-        members = sorted(world.people.members(step.to)) if world.people.find(step.to) is None else [step.to]
-        found |= dict.fromkeys(members)
-    return list(found)
+    return list(dict.fromkeys(each for step in rule.escalate[: approval.escalations] for each in _asked(world, step)))
+
+
+def told_times(world: World, approval: Approval, rule: Policy, person: str | None) -> int:
+    """How often it was said that the request waits: to `person`, or (None) to anybody."""
+    steps = rule.escalate[: approval.escalations]
+    return approval.reminders + sum(person is None or person in _asked(world, step) for step in steps)
+
+
+def _asked(world: World, step: Escalation) -> list[str]:
+    return sorted(world.people.members(step.to)) if world.people.find(step.to) is None else [step.to]

@@ -12,6 +12,9 @@ from hubs import Bench, Chat, make_hub, running, until
 
 from core.approvals.nudge import next_deadline, nudge
 from core.clock import ManualClock
+from core.store.rows import Reader
+from hub.contracts import DeliveryFailed, Post
+from hub.outbox import find
 
 pytestmark = pytest.mark.anyio
 
@@ -101,3 +104,128 @@ async def test_a_decision_in_the_same_instant_wins_or_loses_cleanly(tmp_path: Pa
 
 async def _count(bench: Bench, event: str, count: int) -> bool:
     return (await bench.events(event)).count(event) >= count
+
+
+class Ringing(Chat):
+    """A channel where an edited card tells nobody."""
+
+    def __init__(self, channel: Any, hub: Any) -> None:
+        super().__init__(channel, hub)
+        self.rung: list[tuple[str, str, tuple[str, ...]]] = []
+        """(copy, reminder, who was named)."""
+        self.refusals: list[Exception] = []
+        """Raised one after the other after the message was taken."""
+        self.rings = 0
+
+    async def remind(self, reference: str, post: Post) -> str:
+        self.rings += 1
+        if self.refusals:
+            raise self.refusals.pop(0)
+        assert post.reminder is not None
+        self.rung.append((reference, post.reminder.key, tuple(each.id for each in post.reminder.people)))
+        return reference
+
+
+@asynccontextmanager
+async def ringing_in(folder: Path, clock: ManualClock, ask: str = "") -> AsyncIterator[tuple[Bench, Ringing]]:
+    policies = POLICY.replace("remind: 10m", f"remind: 10m\n    ask: [{ask}]" if ask else "remind: 10m")
+    hub = make_hub(folder, people=PEOPLE, policies=policies, channels=CHANNELS, adapters={"chat": Ringing}, clock=clock)
+    hub.delivery._draw = lambda: 0.0
+    hub.delivery._poll_seconds = 0.05
+    async with running(hub) as bench:
+        channel = bench.channels["chat"]
+        yield bench, channel
+
+
+async def settled(bench: Bench) -> None:
+    """Every copy shows what it shall."""
+
+    async def nothing_waits() -> bool:
+        return not any(each.state == "pending" for each in await bench.hub.db.read(_copies))
+
+    await until(nothing_waits)
+
+
+def _copies(reader: Reader) -> list[Any]:
+    return [find(reader, number) for number in range(1, 9) if find(reader, number) is not None]
+
+
+async def test_a_reminder_is_a_message_of_its_own_to_those_who_can_still_act(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    async with ringing_in(tmp_path, clock) as (bench, chat):
+        name = await bench.request("hello")
+        digest = (await bench.state(name))["digest"]
+        assert (await bench.ask("bo", "approve", ids=[name], digest=digest)).ok
+        minutes(clock, bench, 10.1)
+        await until(lambda: bool(chat.rung))
+        await settled(bench)
+        assert [people for _, _, people in chat.rung] == [("cai",)]
+        assert "@cai" in chat.rung[0][0]
+
+        assert (await bench.ask("ana", "comment", ids=[name], comment="any news?")).ok
+        await settled(bench)
+        assert len(chat.rung) == 1
+
+        minutes(clock, bench, 20.1)
+        await until(lambda: len(chat.rung) == 2)
+        assert len({key for _, key, _ in chat.rung}) == 2
+
+
+async def test_in_a_room_those_are_named_who_are_still_waited_for(tmp_path: Path, clock: ManualClock) -> None:
+    async with ringing_in(tmp_path, clock, ask='"chat:#prod"') as (bench, chat):
+        name = await bench.request("hello")
+        await settled(bench)
+        minutes(clock, bench, 10.1)
+        await until(lambda: bool(chat.rung))
+        assert [people for _, _, people in chat.rung] == [("bo", "cai")]
+        digest = (await bench.state(name))["digest"]
+        assert (await bench.ask("cai", "approve", ids=[name], digest=digest)).ok
+        minutes(clock, bench, 20.1)
+        await until(lambda: len(chat.rung) >= 2)
+        assert chat.rung[-1][2] == ("bo",)
+
+
+async def test_a_reminder_that_the_channel_wants_later_is_carried_once(tmp_path: Path, clock: ManualClock) -> None:
+    async with ringing_in(tmp_path, clock, ask='"chat:#prod"') as (bench, chat):
+        await bench.request("hello")
+        await settled(bench)
+        chat.refusals = [DeliveryFailed("slow down", throttled=True, retry_after_seconds=0.01, only_here=True)]
+        minutes(clock, bench, 10.1)
+        await until(lambda: chat.rings == 1)
+        await until(lambda: _advanced(clock, chat))
+        await settled(bench)
+        assert (chat.rings, len(chat.rung)) == (2, 1)
+
+
+async def test_a_reminder_whose_fate_nobody_knows_is_not_a_second_message(tmp_path: Path, clock: ManualClock) -> None:
+    async with ringing_in(tmp_path, clock, ask='"chat:#prod"') as (bench, chat):
+        await bench.request("hello")
+        await settled(bench)
+        chat.refusals = [DeliveryFailed("the connection was lost after the message left")]
+        minutes(clock, bench, 10.1)
+        await until(lambda: chat.rings == 1)
+        await settled(bench)
+        assert (chat.rings, chat.rung) == (1, [])
+        assert "delivery:failed" in await bench.events("delivery:")
+        minutes(clock, bench, 20.1)
+        await until(lambda: len(chat.rung) == 1)
+
+
+async def test_a_restart_reminds_nobody_again(tmp_path: Path, clock: ManualClock) -> None:
+    async with ringing_in(tmp_path, clock, ask='"chat:#prod"') as (bench, chat):
+        await bench.request("hello")
+        await settled(bench)
+        minutes(clock, bench, 10.1)
+        await until(lambda: bool(chat.rung))
+        await settled(bench)
+    async with ringing_in(tmp_path, clock, ask='"chat:#prod"') as (bench, chat):
+        assert (await bench.ask("ana", "comment", ids=["A1"], comment="any news?")).ok
+        await settled(bench)
+        assert chat.rings == 0
+
+
+def _advanced(clock: ManualClock, chat: Ringing) -> bool:
+    """Whether it was carried; time goes on meanwhile."""
+    clock.advance(0.1)
+    return bool(chat.rung)

@@ -1,0 +1,67 @@
+"""Reminders: those who can still act are told again, once a reminder, on a channel where an edited card tells nobody.
+
+Which reminder a copy carried last is stored before the channel is asked to carry it, so that a second attempt, a
+restart and another node find it taken. One whose fate nobody knows is not carried again: the next one will come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from core.approvals.approval import Approval
+from core.approvals.decision import standing
+from core.approvals.delegation import away, proxies
+from core.approvals.nudge import told_times
+from core.approvals.rule import ballot_of
+from core.approvals.states import State
+from core.store.database import Database
+from core.store.rows import Reader
+from core.world import World
+from hub import outbox
+from hub.asking import MOST_PEOPLE, still_wanted
+from hub.contracts import DeliveryFailed, Post, Reminded, Reminder, Reminding
+from hub.outbox import Copy
+
+logger = logging.getLogger("interlock.delivery")
+
+
+def reminder_of(reader: Reader, world: World, approval: Approval, copy: Copy) -> Reminder | None:
+    """The newest reminder for those whom the copy is for and who can still act; None when there is none."""
+    ballot = ballot_of(world, approval)
+    if ballot is None or approval.state is not State.REVIEWING:
+        return None
+    times = told_times(world, approval, ballot.policy, copy.recipient)
+    if not times:
+        return None
+    wanted = still_wanted(ballot, standing(reader, approval), away(reader), proxies(reader, approval.action))
+    people = [each for each in wanted if copy.recipient in (None, each.id)][:MOST_PEOPLE]
+    if not people:
+        return None
+    return Reminder(
+        key=f"{approval.reviewing_at}.{times}",
+        number=times,
+        people=tuple(
+            Reminded(id=each.id, name=each.name, identity=each.identities.get(copy.channel)) for each in people
+        ),
+    )
+
+
+async def carry(db: Database, adapter: Reminding, copy: Copy, post: Post, reference: str, seconds: float) -> str:
+    """The post's reminder is carried, unless it was or may have been before; the reference from now on.
+
+    Raises DeliveryFailed where the channel wants it later, and then it counts as not carried.
+    """
+    reminder = post.reminder
+    if reminder is None or not await db.write(outbox.take_reminder, copy, reminder):
+        return reference
+    try:
+        async with asyncio.timeout(seconds):
+            return await adapter.remind(reference, post)
+    except Exception as error:
+        later = isinstance(error, DeliveryFailed) and error.throttled
+        await db.write(outbox.drop_reminder, copy, reminder, str(error) or type(error).__name__, later)
+        if later:
+            raise
+        logger.warning("a reminder of A%s to %s %s is lost: %s", copy.approval, copy.channel, copy.address, error)
+        return reference
