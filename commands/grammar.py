@@ -35,13 +35,43 @@ def parse(text: str, registry: Registry, actions: Mapping[str, Action]) -> tuple
     words = tokenize(head)
     if not words:
         raise Invalid("empty_command", "say what to do; `help` lists the commands")
+    return _command(registry, words, reason, actions)
+
+
+def _command(
+    registry: Registry, words: list[str], reason: str | None, actions: Mapping[str, Action]
+) -> tuple[Verb, dict[str, Any]]:
     name = words[0].lower().lstrip("/")
     if name == "run" and len(words) > 1:
         return _request(registry, words[1], words[2:], reason, actions)
     verb = registry.find(name)
-    if verb is not None and not verb.structured:
-        return verb, _arguments(verb, words[1:], reason)
-    return _request(registry, words[0], words[1:], reason, actions)
+    if verb is None or verb.structured:
+        return _request(registry, words[0], words[1:], reason, actions)
+    if verb.command is not None:
+        return verb, _around(registry, verb, verb.command, words[1:], reason, actions)
+    return verb, _arguments(verb, words[1:], reason)
+
+
+def _around(
+    registry: Registry,
+    verb: Verb,
+    name: str,
+    words: list[str],
+    reason: str | None,
+    actions: Mapping[str, Action],
+) -> dict[str, Any]:
+    """The arguments of a verb around a command: its positional ones, its clauses, then the command."""
+    args: dict[str, Any] = dict(zip(verb.positional, words, strict=False))
+    queue = words[len(args) :]
+    while len(queue) > 1 and queue[0].lower() in verb.clauses:
+        args[verb.clauses[queue[0].lower()]] = queue[1]
+        queue = queue[2:]
+    if not queue:
+        raise Invalid("usage", f"a command is missing; type it as: {verb.usage}")
+    inner, given = _command(registry, queue, reason, actions)
+    if inner.command is not None:
+        raise Invalid("usage", f"{inner.name} cannot stand inside {verb.name}")
+    return {**args, name: {"verb": inner.name, "args": given}}
 
 
 def tokenize(text: str) -> list[str]:

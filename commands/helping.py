@@ -7,32 +7,18 @@ from typing import Any
 
 from pydantic import Field
 
+from commands.permitting import allowed
 from commands.verb import Args, Call, Outcome, Permission, Verb
 from core.apply.action import Action
 from core.approvals.proposal import visible
 from core.errors import NotFound
-from core.people.directory import Kind, Principal
 from core.store.tx import Tx
-from core.world import World
 
 
 class HelpArgs(Args):
     """About which verb or action; none for all."""
 
     verb: str | None = Field(default=None, max_length=64)
-
-
-def allowed(world: World, principal: Principal, verb: Verb) -> bool:
-    """Whether `principal` may use the verb at all; what it names may still be refused."""
-    if verb.people_only and principal.kind in (Kind.AGENT, Kind.SERVICE):
-        return False
-    match verb.permission:
-        case Permission.KNOWN | Permission.CHECKED:
-            return True
-        case Permission.DECIDE:
-            return principal.kind is Kind.PERSON
-        case right:
-            return world.rights.has(principal, right.value)
 
 
 def usage_of(action: Action) -> str:

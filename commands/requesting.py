@@ -102,6 +102,7 @@ def _request(tx: Tx, call: Call, args: RequestArgs, proposal: Proposal) -> Outco
             reason=checked_reason(args.reason),
             draft=args.draft,
             limits=call.world.limits,
+            cause=call.cause,
         )
     except TooFast as refusal:  # nothing was changed, and that it was refused is news for the agent's owner
         notice(tx, call.principal, refusal.message)

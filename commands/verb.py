@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core.errors import Refusal
+from core.cause import Cause
+from core.errors import Invalid, Refusal
 from core.people.assurance import Assurance
 from core.people.directory import Principal
 from core.store.rows import Reader
@@ -60,6 +61,8 @@ class Call:
     message_id: str | None = None
     evidence: Mapping[str, str] = field(default_factory=dict)
     """What proved them, for receipts: which key, session or signature; never a secret."""
+    cause: Cause | None = None
+    """The schedule or trigger for which the hub itself gives the command; None for what somebody sent."""
     typed: bool = False
     """True for words that a person typed: a decision without a digest is then answered with the card."""
 
@@ -130,6 +133,8 @@ class Verb:
     """Keyword -> argument, for `for 30m`, `to @bo`, `until friday`."""
     each: str | None = None
     """The argument whose items are handled one by one, each in a transaction of its own with an answer of its own."""
+    command: str | None = None
+    """The argument that takes what stands after the positional ones and the clauses: a whole command, read at once."""
     structured: bool = False
     """True for a verb that only programs send (heartbeats): it is not typed and not in `help`."""
     urgent: bool = False
@@ -140,3 +145,13 @@ class Verb:
     """True for what lets go on what was held back, or says how it ended: beside the right it takes a person (P12)."""
     locks: tuple[str, ...] = ()
     """What the function changes beside its own rows (core.leases.terms.LEASE_LOCKS); locked first on PostgreSQL."""
+
+    def read(self, given: Mapping[str, Any]) -> Any:
+        """The arguments as its model. Raises Invalid `usage`."""
+        try:
+            return self.args.model_validate(dict(given))
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "arguments"
+            what = "is missing" if first["type"] == "missing" else first["msg"]
+            raise Invalid("usage", f"{where}: {what}. Type it as: {self.usage}", field=where) from None

@@ -1,4 +1,5 @@
-"""Short ids that people type: `A142` an approval, `R9` a run, `L7` a lease, `T3` a ticket, `F2` a freeze, `G2` a grant."""
+"""Short ids that people type: `A142` an approval, `R9` a run, `L7` a lease, `T3` a ticket, `F2` a freeze, `G2` a grant,
+`S3` a schedule."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ _NAMES = {
     "F": "freeze",
     "G": "grant",
     "M": "message",
+    "S": "schedule",
 }
 
 

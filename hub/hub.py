@@ -58,6 +58,7 @@ from hub.proofs import Proofs
 from hub.recovery import recover
 from hub.reviewing import Reviewing
 from hub.runner import Runner
+from hub.scheduling import Scheduler
 from hub.timers import Timers
 
 logger = logging.getLogger("interlock.hub")
@@ -161,6 +162,7 @@ class Hub:
             world=lambda: self._world,
             count=self._count,
         )
+        self.scheduler = Scheduler(db, give=self.pipeline.give, world=lambda: self._world, tell=self.tell)
         db.on_committed = self._committed
         db.writer.on_stall = forgive
         db.writer.on_batch = self.metrics.batch
@@ -203,7 +205,7 @@ class Hub:
             except Exception:
                 logger.exception("the channel %s did not start; the others go on", name)
         await self._stack.enter_async_context(self.delivery.run())
-        loops = (self.reviewing.run, self.runner.run, self.timers.run, self.checkpoints.run)
+        loops = (self.reviewing.run, self.runner.run, self.timers.run, self.checkpoints.run, self.scheduler.run)
         self._background = [asyncio.create_task(_forever(run)) for run in loops]
         self._serving = True
         return self
@@ -239,6 +241,10 @@ class Hub:
                 self.timers.wake()
             elif event == "command:received":
                 self.runner.wake()
+                if entry.details.get("verb") == "fire":
+                    self.scheduler.wake()
+            elif event.startswith("schedule:"):
+                self.scheduler.wake()
             elif event.startswith("lease:"):
                 self.timers.wake()
                 if event == "lease:acquired":

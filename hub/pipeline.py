@@ -7,26 +7,23 @@ answer; a sender beyond the limits is counted, and recorded once a minute.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
-
-from pydantic import ValidationError
+from typing import Any, Protocol
 
 from commands.grammar import parse
-from commands.helping import allowed
+from commands.permitting import demand_may
 from commands.registry import Registry
-from commands.verb import Call, Desk, Outcome, Permission, Verb
+from commands.verb import Call, Desk, Outcome, Verb
 from core import errors
 from core.agents.standing import demand_active
 from core.approvals.flags import config_in_force
 from core.approvals.press import find as find_press
 from core.approvals.view import view
 from core.clock import Clock
-from core.errors import Forbidden, Invalid, NotFound, Refusal, Stale, TooFast, Unproven
+from core.errors import NotFound, Refusal, Stale, TooFast, Unproven
 from core.ids import show
 from core.once import Once, keep, recall
-from core.people.assurance import Assurance, demand_assurance
 from core.people.directory import Kind, Principal
 from core.store.database import Database
 from core.store.encoding import dump, load
@@ -41,7 +38,7 @@ _NOTE_EVERY_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the one write came to: a reply, or the refusal that was recorded."""
+    """What the one write came to: a reply, or the refusal that was recorded; neither where another process was first."""
 
     reply: Reply | None = None
     refusal: Refusal | None = None
@@ -55,8 +52,21 @@ class _Work:
     verb: Verb
     args: Any
     prepared: Any
-    looked: Outcome | None
-    once: Once | None
+    looked: Outcome | None = None
+    once: Once | None = None
+    occasion: Occasion | None = None
+
+
+class Occasion(Protocol):
+    """Why the hub itself gives a command: it is taken once, in the transaction of what comes of the command."""
+
+    def take(self, tx: Tx) -> bool:
+        """Whether this transaction is the one; False when another process was first."""
+        ...
+
+    def settle(self, tx: Tx, answer: Answer) -> None:
+        """Note what came of it."""
+        ...
 
 
 class Pipeline:
@@ -170,7 +180,7 @@ class Pipeline:
     async def _act_each(self, call: Call, verb: Verb, command: Command, items: list[Any], once: Once | None) -> Reply:
         """One reply over several items: each is a command of its own, and one that is refused stops no other."""
         try:
-            _validated(verb, command.args)
+            verb.read(command.args)
         except Refusal as refusal:
             raise await self._refuse(call, verb.name, refusal, once) from None
         said: list[dict[str, Any]] = []
@@ -193,19 +203,14 @@ class Pipeline:
     async def _act(self, call: Call, verb: Verb, command: Command, once: Once | None) -> Reply:
         for _ in range(_RETRIES):
             try:
-                args = _validated(verb, command.args)
+                args = verb.read(command.args)
                 demand_may(call, verb)
                 prepared = await verb.prepare(self._desk, call, args) if verb.prepare else None
                 looked = await self._db.read(verb.look, call, args) if verb.look else None
             except Refusal as refusal:
                 raise await self._refuse(call, verb.name, refusal, once) from None
-            work = _Work(call=call, verb=verb, args=args, prepared=prepared, looked=looked, once=once)
-            answer = await self._db.write(
-                execute,
-                work,
-                locks=verb.locks,
-                urgent=verb.urgent,
-                refused=lambda tx, refusal, work=work: record_refusal(tx, work, refusal),  # type: ignore[misc]
+            answer = await self._write(
+                _Work(call=call, verb=verb, args=args, prepared=prepared, looked=looked, once=once)
             )
             if isinstance(answer.refusal, Stale) and answer.refusal.code == "config_changed":
                 call = self._moved(call)
@@ -217,6 +222,33 @@ class Pipeline:
             raise answer.refusal
         assert answer.reply is not None
         return answer.reply
+
+    async def _write(self, work: _Work) -> Answer:
+        return await self._db.write(
+            execute,
+            work,
+            locks=work.verb.locks,
+            urgent=work.verb.urgent,
+            refused=lambda tx, refusal: record_refusal(tx, work, refusal),
+        )
+
+    async def give(self, call: Call, verb: Verb, args: Mapping[str, Any], occasion: Occasion) -> Answer:
+        """What came of a command that the hub itself gives for `occasion`, in the name of `call`.
+
+        It is read and authorised as if it had just been sent. Where the configuration changed meanwhile the answer is
+        that refusal and the occasion is not taken: it comes again.
+        """
+        work = _Work(call=call, verb=verb, args=None, prepared=None, occasion=occasion)
+        try:
+            checked = verb.read(args)
+            demand_may(call, verb)
+            prepared = await verb.prepare(self._desk, call, checked) if verb.prepare else None
+        except Refusal as refusal:
+            answer: Answer = await self._db.write(record_refusal, work, refusal)
+        else:
+            answer = await self._write(replace(work, args=checked, prepared=prepared))
+        self._count(verb.name, answer.refusal.code if answer.refusal else "ok", call.channel)
+        return answer
 
     def _moved(self, call: Call) -> Call:
         """The call under the configuration in force now. Raises Unproven when its principal is gone."""
@@ -264,48 +296,24 @@ class _Answered(Refusal):
         self.reply = reply
 
 
-def demand_may(call: Call, verb: Verb) -> None:
-    """Nothing, when the caller has the verb's permission. Raises Forbidden."""
-    principal = call.principal
-    if verb.people_only or verb.permission is Permission.DECIDE:
-        _demand_person(call, verb)
-    if not allowed(call.world, principal, verb):
-        raise Forbidden(
-            "not_allowed", f"{principal.id} may not {verb.name}; it needs the right {verb.permission.value}"
-        )
-
-
-def _demand_person(call: Call, verb: Verb) -> None:
-    """Nothing for a person who comes with a proof that decides; the operator passes on to what their rights say."""
-    kind = call.principal.kind
-    if kind is Kind.OPERATOR and verb.permission is not Permission.DECIDE:
-        return
-    if kind is not Kind.PERSON:
-        raise Forbidden("not_a_person", "agents and services ask; only people decide")
-    if not call.may_decide:
-        raise Forbidden("key_may_not_decide", "this key was made without the right to decide")
-    if verb.people_only:
-        demand_assurance(call.assurance, Assurance.CHAT)
-
-
-def _validated(verb: Verb, args: Any) -> Any:
-    try:
-        return verb.args.model_validate(dict(args))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "arguments"
-        what = "is missing" if first["type"] == "missing" else first["msg"]
-        raise Invalid("usage", f"{where}: {what}. Type it as: {verb.usage}", field=where) from None
-
-
 def execute(tx: Tx, work: _Work) -> Answer:
     """Once-check, effect, entry and stored answer, in one transaction."""
     if work.once is not None and (text := recall(tx, work.once)) is not None:
         return _stored(text)
-    call, verb = work.call, work.verb
-    if config_in_force(tx)[0] != call.world.version:
+    if config_in_force(tx)[0] != work.call.world.version:
         raise Stale("config_changed", "the configuration has just changed; ask again")
-    demand_active(tx, call.principal)
+    demand_active(tx, work.call.principal)
+    if work.occasion is None:
+        return _effect(tx, work)
+    if not work.occasion.take(tx):
+        return Answer()
+    answer = _effect(tx, work)
+    work.occasion.settle(tx, answer)
+    return answer
+
+
+def _effect(tx: Tx, work: _Work) -> Answer:
+    call, verb = work.call, work.verb
     outcome = work.looked
     if outcome is None:
         assert verb.run is not None  # the registry takes no verb without one of the two
@@ -340,10 +348,15 @@ def record_refusal(tx: Tx, work: _Work, refusal: Refusal) -> Answer:
     if refusal.code == "idempotency_mismatch":
         _note_refusal(tx, work.call, work.verb.name, refusal, "command:refused")
         return Answer(refusal=refusal)
+    if work.occasion is not None and not work.occasion.take(tx):
+        return Answer()
     event = "press:refused" if work.once is not None and work.once.scope == "press" else "command:refused"
     _note_refusal(tx, work.call, work.verb.name, refusal, event)
     _keep_refusal(tx, work.once, refusal)
-    return Answer(refusal=refusal)
+    answer = Answer(refusal=refusal)
+    if work.occasion is not None:
+        work.occasion.settle(tx, answer)
+    return answer
 
 
 def _refuse_early(tx: Tx, call: Call, what: str, refusal: Refusal, once: Once | None, event: str) -> Answer:
@@ -359,7 +372,7 @@ def _note_refusal(tx: Tx, call: Call, what: str, refusal: Refusal, event: str) -
         event,
         actor=call.principal.id,
         channel=call.channel,
-        details={"verb": what, "code": refusal.code},
+        details={"verb": what, "code": refusal.code, **(call.cause.details if call.cause else {})},
         private={"message": refusal.message},
     )
 

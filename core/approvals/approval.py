@@ -20,7 +20,7 @@ from core.store.tx import Tx
 
 _T = schema.approval
 _JSON = ("params", "owners", "resources", "validation", "preview", "bound", "rollback_preview")
-_COUNTS = ("returns", "glass", "reminders", "escalations")
+_COUNTS = ("returns", "glass", "reminders", "escalations", "depth")
 _FIND = Statement(select(_T).where(_T.c.id == bindparam("id")))
 _NEW = Statement(insert(_T), tuple(column.name for column in _T.columns))
 
@@ -85,6 +85,8 @@ class Approval:
     """When it came under review last."""
     retried_as: int | None = None
     """The approval that asks for it again."""
+    cause: str | None = None
+    depth: int = 0
 
     @property
     def name(self) -> str:

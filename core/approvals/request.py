@@ -15,6 +15,7 @@ from core.approvals.freeze import Freeze, demand_thawed, frozen, words
 from core.approvals.nudge import NO_CLOCKS
 from core.approvals.proposal import Proposal
 from core.approvals.states import OPEN, State, demand
+from core.cause import Cause
 from core.clock import SECOND
 from core.errors import Conflict, Forbidden, TooFast
 from core.ids import show
@@ -59,6 +60,7 @@ def request(
     draft: bool,
     limits: Limits,
     retry_of: Approval | None = None,
+    cause: Cause | None = None,
 ) -> int:
     """A new approval exists, as DRAFT or SUBMITTED; its number. It is the only one that asks again for `retry_of`.
 
@@ -101,6 +103,8 @@ def request(
             "returns": 0,
             "retry_of": retry_of.id if retry_of else None,
             "attempt": retry_of.attempt + 1 if retry_of else 1,
+            "cause": cause.by if cause else None,
+            "depth": cause.depth if cause else 0,
         },
     )
     if retry_of is not None:
@@ -119,6 +123,7 @@ def request(
             "assurance": assurance.word,
             "config": proposal.config_version,
             "attempt": retry_of.attempt + 1 if retry_of else 1,
+            **(cause.details if cause else {}),
         },
         private={"params": dict(proposal.params), "reason": reason, "title": proposal.title},
     )

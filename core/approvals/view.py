@@ -100,6 +100,7 @@ def view_of(reader: Reader, world: World, approval: Approval) -> dict[str, Any]:
         "rollback_run": _run(reader, approval.rollback_run),
         "start": approval.start,
         "attempt": approval.attempt,
+        "cause": approval.cause,
         "retry_of": show("A", approval.retry_of) if approval.retry_of else None,
         "retried_as": show("A", approval.retried_as) if approval.retried_as else None,
         **earlier(reader, approval),

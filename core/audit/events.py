@@ -64,6 +64,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "schedule:created": "A command was scheduled.",
         "schedule:fired": "A schedule gave its command.",
         "schedule:missed": "A schedule's time passed while the hub could not serve it.",
+        "schedule:paused": "A schedule gives no command until it is unpaused.",
+        "schedule:unpaused": "A paused schedule gives its command again, from its next time on.",
         "schedule:ended": "A schedule ended.",
         "trigger:fired": "A trigger matched and gave its command.",
         "trigger:suppressed": "A trigger matched and was held back.",

@@ -22,7 +22,9 @@ from core.store.statement import Statement
 _PAGE = 2_000
 _RETRIES = 20
 _ENDS = frozenset({"lease:released", "lease:reclaimed", "lease:broken"})
-_PREFIXES = ("approval:", "apply:", "rollback:", "lease:", "key:", "delegation:", "freeze:", "grant:", "agent:")
+_SCHEDULED = {"schedule:paused": "paused", "schedule:unpaused": "active", "schedule:ended": "ended"}
+_NOUNS = ("approval", "apply", "rollback", "lease", "key", "delegation", "freeze", "grant", "agent", "schedule")
+_PREFIXES = tuple(f"{noun}:" for noun in _NOUNS)
 
 _L = schema.log.c
 _TAIL = Statement(select(_L.seq, _L.entry).where(_L.seq > bindparam("after")).order_by(_L.seq).limit(bindparam("page")))
@@ -38,6 +40,7 @@ _FREEZES = Statement(select(schema.freeze))
 _GRANTS = Statement(select(schema.grant))
 _USES = Statement(select(schema.grant_use))
 _AGENTS = Statement(select(schema.agent))
+_SCHEDULES = Statement(select(schema.schedule))
 _VOICES = Statement(select(schema.rollback_voice.c.approval, schema.rollback_voice.c.person))
 
 
@@ -59,6 +62,8 @@ class Told:
     """`G2, use 1` -> the approval and revision that used it."""
     by_grant: dict[str, str] = field(default_factory=dict)
     """Approval -> the grant that approved its revision."""
+    schedules: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)
+    """Schedule -> its owner, its verb, when it comes and its state."""
     overrides: dict[str, tuple[str, int]] = field(default_factory=dict)
     voices: dict[str, set[str]] = field(default_factory=dict)
     """Approval -> who wants it rolled back."""
@@ -122,6 +127,11 @@ class Told:
                 self.agents[f"{subject} is {event.removeprefix('agent:')}"] = entry["actor"]
             case "agent:resumed":
                 self.agents.pop(f"{subject} is {details['was']}", None)
+            case "schedule:created":
+                when = details["cron"] or details["at"]
+                self.schedules[subject] = entry["actor"], details["verb"], str(when), "active"
+            case "schedule:paused" | "schedule:unpaused" | "schedule:ended" if subject in self.schedules:
+                self.schedules[subject] = (*self.schedules[subject][:3], _SCHEDULED[event])
             case "lease:acquired":
                 self.leases[subject] = details["token"], True
             case "key:created":
@@ -208,6 +218,14 @@ def _compare(reader: Reader, told: Told) -> list[str]:
             "approval by grant of",
             told.by_grant,
             {f"A{row['id']}": f"G{row['by_grant']}" for row in reader.all(_APPROVALS) if row["by_grant"] is not None},
+        ),
+        *_differences(
+            "schedule",
+            told.schedules,
+            {
+                f"S{row['id']}": (row["owner"], row["verb"], str(row["cron"] or row["once_at"]), row["state"])
+                for row in reader.all(_SCHEDULES)
+            },
         ),
         *_differences(
             "override of",

@@ -9,7 +9,7 @@ from core.people.directory import Kind, Principal
 EVERYBODY = frozenset({"request", "lease", "read"})
 """Rights that everybody known has unless hub.yaml narrows them."""
 
-ADMIN = frozenset({"resolve", "break", "stop", "freeze", "override", "keys", "channels", "audit"})
+ADMIN = frozenset({"resolve", "break", "stop", "freeze", "override", "keys", "channels", "audit"} | {"automation"})
 """Rights of the group `admins` unless hub.yaml names other groups."""
 
 _OPERATOR = frozenset({"keys", "audit", "read", "channels", "stop", "reload"})

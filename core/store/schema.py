@@ -207,6 +207,9 @@ approval = Table(
     _us("reviewing_at"),
     # The one approval that asks for it again.
     Column("retried_as", BigInteger),
+    # What made the hub ask for it (`S3`, `trigger:name`), and how many triggers led here, one after the other.
+    Column("cause", Text),
+    Column("depth", Integer, nullable=False, server_default=text("0")),
     Index("approval_state", "state", "id"),
     Index("approval_review_clock", "state", "review_expires_at"),
     Index("approval_apply_clock", "state", "apply_expires_at"),
@@ -412,6 +415,49 @@ agent_message = Table(
     Index("agent_message_agent", "agent", "acknowledged_at", "id"),
     Index(
         "agent_message_due",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+)
+
+schedule = Table(
+    "schedule",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("owner", Text, nullable=False),
+    # Where it was asked for, and how strongly that was proved: its command is given from there, and no more strongly.
+    Column("channel", Text, nullable=False),
+    Column("address", Text),
+    Column("assurance", Integer, nullable=False),
+    # The command: a verb of the closed list and its checked arguments, as JSON.
+    Column("verb", Text, nullable=False),
+    Column("args", Text, nullable=False),
+    # A cron line read in `timezone`, or one time.
+    Column("cron", Text),
+    _us("once_at"),
+    Column("timezone", Text, nullable=False),
+    # What becomes of missed times: `skip` or `run-once`.
+    Column("missed", Text, nullable=False),
+    # `active`, `paused`, `ended`.
+    Column("state", Text, nullable=False),
+    # Its next time; None while it is not active. `due_at` is when the hub serves it: then, or at once when forced.
+    _us("next_at"),
+    _us("due_at"),
+    Column("forced_by", Text),
+    Column("paused_by", Text),
+    _us("created_at", nullable=False),
+    _us("ended_at"),
+    Column("ended", Text),
+    # What happened so far: how often it gave its command, how many times were missed, and what came of the last one.
+    Column("fired", BigInteger, nullable=False),
+    Column("missed_times", BigInteger, nullable=False),
+    _us("last_at"),
+    Column("last_code", Text),
+    Column("last_approval", BigInteger),
+    Index("schedule_owner", "owner", "state"),
+    Index(
+        "schedule_due",
         "due_at",
         sqlite_where=text("due_at IS NOT NULL"),
         postgresql_where=text("due_at IS NOT NULL"),

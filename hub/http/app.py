@@ -31,6 +31,7 @@ from hub.http import (
     people,
     receipts,
     runs,
+    schedules,
     sessions,
     signin,
 )
@@ -45,6 +46,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     delegations.router,
     freezes.router,
     grants.router,
+    schedules.router,
     leases.router,
     language.router,
     runs.router,

@@ -7,7 +7,8 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from commands.helping import allowed, usage_of
+from commands.helping import usage_of
+from commands.permitting import allowed
 from commands.verb import Verb
 from core.apply.action import Action, Param
 from core.approvals.proposal import visible

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
+from commands.permitting import demand_may
 from commands.registry import Registry
 from commands.verb import Call
 from core.errors import Forbidden
 from core.people.directory import Kind
-from hub.pipeline import demand_may
 
 _ATTRIBUTE = "interlock_permission"
 
