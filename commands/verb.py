@@ -63,6 +63,8 @@ class Call:
     """What proved them, for receipts: which key, session or signature; never a secret."""
     cause: Cause | None = None
     """The schedule or trigger for which the hub itself gives the command; None for what somebody sent."""
+    linked: str | None = None
+    """The identity by which they came when they bound it to themselves: it must still be theirs in the transaction."""
     typed: bool = False
     """True for words that a person typed: a decision without a digest is then answered with the card."""
 
@@ -79,6 +81,8 @@ class Outcome:
     code: str | None = None
     refusal: Refusal | None = None
     """A refusal whose effects stand (a request that closed a cycle is in the log as such): given once it is durable."""
+    said_again: str | None = None
+    """What a repetition is answered with, and what is stored, where `text` is a secret."""
     record: bool = True
     """False where the effect's own log entry says everything and `command:received` would repeat it."""
 

@@ -49,6 +49,7 @@ def build(hub: schema.Hub, source: Source, secrets: Secrets) -> World:
         policies=tuple(policy(each, hub.timezone) for each in hub.policies),
         channels={name: _channel(name, each, secrets) for name, each in hub.channels.items()},
         hooks={name: _hook(name, each, secrets) for name, each in hub.hooks.items()},
+        groups_from={name: each.source for name, each in hub.groups.items()},
         freezes=tuple(freeze(each, hub.timezone, source.named(("freezes", at))) for at, each in enumerate(hub.freezes)),
         anchors=tuple(secrets.resolve(each) for each in hub.audit.anchors or ()),
         keep=Keep(

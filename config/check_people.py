@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from config.build import directory
@@ -16,6 +17,8 @@ def check_people(hub: Hub, source: Source) -> Iterator[Problem]:
     yield from _once(hub, source)
     yield from _owners(hub, source)
     yield from _groups(hub, source)
+    yield from _told(hub, source)
+    yield from _bare(hub, source)
     for name, hook in hub.hooks.items():
         if hook.principal not in {*hub.agents, *hub.services}:
             why = "is a person; a hook never acts as one" if hook.principal in hub.people else "is nobody here"
@@ -65,7 +68,7 @@ def _owners(hub: Hub, source: Source) -> Iterator[Problem]:
 
 def _groups(hub: Hub, source: Source) -> Iterator[Problem]:
     """Groups and people that are named and do not exist."""
-    groups = directory(hub).groups
+    groups = directory(hub).groups | hub.groups.keys()
     named: list[tuple[Path, str]] = []
     for right, holders in hub.rights.items():
         named += [(("rights", right, at), group) for at, group in enumerate(holders)]
@@ -77,6 +80,8 @@ def _groups(hub: Hub, source: Source) -> Iterator[Problem]:
         path: Path = ("policies", place)
         seats += [((*path, "require", at), wanted) for at, wanted in enumerate(policy.require)]
         named += [(("policies", place, "veto", at), group) for at, group in enumerate(policy.veto)]
+        asked = [(at, wish.partition(":")[2]) for at, wish in enumerate(policy.ask)]
+        named += [(("policies", place, "ask", at), address[1:]) for at, address in asked if address[:1] == "@"]
         for at, step in enumerate(policy.escalate):
             if step.to not in groups and step.to not in hub.people:
                 yield source.problem(
@@ -92,6 +97,33 @@ def _groups(hub: Hub, source: Source) -> Iterator[Problem]:
             yield source.problem(
                 path, f"group {group} has no members", f"add it to somebody's groups; {_known(groups)}"
             )
+
+
+def _told(hub: Hub, source: Source) -> Iterator[Problem]:
+    """Groups that a channel shall tell and cannot, or that have members here as well."""
+    for name, group in hub.groups.items():
+        channel, _, given = group.source.partition(":")
+        path: Path = ("groups", name, "from")
+        if channel not in hub.channels:
+            yield source.problem(path, f"there is no channel {channel}", _known(hub.channels))
+        elif hub.channels[channel].adapter == "slack" and not re.fullmatch("S[A-Z0-9]+", given):
+            yield source.problem(path, f"{given} is no user group of Slack", "write its id, like slack:S0123ABCD")
+        if name in directory(hub).groups:
+            message = f"{name} has members in hub.yaml, and {group.source} shall tell them too"
+            yield source.problem(("groups", name), message, "take it out of people's groups, or out of here")
+
+
+def _bare(hub: Hub, source: Source) -> Iterator[Problem]:
+    """Slack user ids without their workspace, where there is more than one that they could belong to."""
+    slack = [each for each in hub.channels.values() if each.adapter == "slack"]
+    installed = any("client_id" in (each.model_extra or {}) for each in slack)
+    if len(slack) < 2 and not installed:
+        return
+    why = "the app can be installed in several workspaces" if installed else "there are several Slack channels"
+    for name, person in hub.people.items():
+        if person.slack is not None and "/" not in person.slack:
+            message = f"{person.slack} means nothing without its workspace, because {why}"
+            yield source.problem(("people", name, "slack"), message, f"write T0123/{person.slack}")
 
 
 def _known(names: Iterable[str]) -> str:

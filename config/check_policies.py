@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice, product
 
@@ -16,7 +17,7 @@ from core.apply.params import check_value
 from core.apply.template import render
 from core.errors import Invalid
 from core.people.assurance import Assurance
-from core.people.directory import Kind, Principal
+from core.people.directory import Directory, Kind, Principal
 from core.policy.ballot import Ballot
 from core.policy.context import NAMES, Context
 from core.policy.counting import barred_by, could_satisfy
@@ -62,7 +63,7 @@ def check_policies(hub: Hub, source: Source, actions: Mapping[str, Action]) -> I
 
 def _satisfiable(hub: Hub, source: Source) -> Iterator[tuple[bool, Problem]]:
     """Policies that nobody's request, or not everybody's, could satisfy."""
-    people = directory(hub)
+    people = _at_most(hub)
     if not list(people):
         return
     for at, given in enumerate(hub.policies):
@@ -82,9 +83,20 @@ def _satisfiable(hub: Hub, source: Source) -> Iterator[tuple[bool, Problem]]:
             yield True, source.problem(path, f"too few others can decide on what these ask for: {who}")
 
 
+def _at_most(hub: Hub) -> Directory:
+    """Everybody, with every person in each group that a channel tells: who is really in it is known to that channel."""
+    told = frozenset(hub.groups)
+    return Directory(
+        {
+            each.id: replace(each, groups=each.groups | told) if each.kind is Kind.PERSON else each
+            for each in directory(hub)
+        }
+    )
+
+
 def _rejecting(hub: Hub, source: Source, at: int) -> Iterator[tuple[bool, Problem]]:
     """A threshold that nobody reaches, and veto groups in which there is no person."""
-    policy, people = built(hub.policies[at], hub.timezone), directory(hub)
+    policy, people = built(hub.policies[at], hub.timezone), _at_most(hub)
     ballot = Ballot(policy, people, frozenset())
     most = sum(ballot.eligible(each.id) for each in people)
     if policy.reject > 1 and policy.reject > most:
@@ -99,7 +111,7 @@ def _rejecting(hub: Hub, source: Source, at: int) -> Iterator[tuple[bool, Proble
 
 def _reviewers(hub: Hub, source: Source, actions: Mapping[str, Action]) -> Iterator[tuple[bool, Problem]]:
     """Reviewers of an action who could never all agree, whatever the policy."""
-    people = directory(hub)
+    people = _at_most(hub)
     for name, action in actions.items():
         alone = Policy(name=f"the reviewers of {name}", require=action.reviewers)
         if action.reviewers and list(people) and not (verdict := could_satisfy(alone, people, frozenset())).possible:

@@ -28,7 +28,7 @@ from core.errors import Refusal, StoreError
 from core.store.migrate import is_current
 from core.store.sqlite import RESERVE_BYTES
 from core.world import World
-from hub.asking import places
+from hub.asking import places, sources
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -301,3 +301,7 @@ class _Nobody:
     def places(self, channel: str) -> tuple[str, ...]:
         """The addresses on the channel that the configuration names."""
         return places(self._world, channel)
+
+    def sources(self, channel: str) -> tuple[str, ...]:
+        """The channel's own groups whose members the configuration takes over."""
+        return sources(self._world, channel)

@@ -96,7 +96,9 @@ class Policy(Section):
     grants: Grants = Field(default=Grants(), description="How far an approval may allow the same again.")
     escalate: list[Escalation] = Field(default=[], max_length=10, description="Who is asked as well, later.")
     ask: list[Text] = Field(
-        default=[], max_length=20, description="Channels that carry the request: mail, slack:#prod."
+        default=[],
+        max_length=20,
+        description="Channels that carry the request: mail, slack:#prod, slack:@sre for a group's people.",
     )
 
     @model_validator(mode="after")

@@ -36,8 +36,8 @@ class Person(Section):
     email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)] | None = Field(
         default=None, description="Their address, also their identity by mail."
     )
-    slack: Annotated[str, Field(pattern=r"^[TE][A-Z0-9]+/[UW][A-Z0-9]+$")] | None = Field(
-        default=None, description="Their identity in Slack: team id/user id."
+    slack: Annotated[str, Field(pattern=r"^([TE][A-Z0-9]+/)?[UW][A-Z0-9]+$")] | None = Field(
+        default=None, description="Their identity in Slack: team id/user id; the user id alone with one workspace."
     )
     identities: dict[Name, Text] = Field(default={}, description="Their identity on other channels: channel -> id.")
     groups: list[Name] = Field(default=[], description="The groups that they are in.")
@@ -76,6 +76,14 @@ class Service(Section):
     owners: list[Name] = Field(default=[], description="People who answer for it, and cannot decide on what it asks.")
     name: Text | None = Field(default=None, description="How it is shown.")
     groups: list[Name] = Field(default=[], description="Groups, for visible_to and expressions; they give it no seat.")
+
+
+class Group(Section):
+    """A group whose members a channel tells; the others are made of people's own `groups`."""
+
+    source: Annotated[str, Field(pattern=r"^[^:\s]+:[A-Za-z0-9_-]{1,100}$")] = Field(
+        alias="from", description="The channel and its own group: slack:S0123ABCD."
+    )
 
 
 class Limits(Section):
@@ -184,6 +192,9 @@ class Hub(Section):
     )
     agents: dict[PrincipalName, Agent] = Field(default={}, description="Programs that ask on their own initiative.")
     services: dict[PrincipalName, Service] = Field(default={}, description="Systems that ask.")
+    groups: dict[Name, Group] = Field(
+        default={}, description="Groups whose members a channel tells, such as a user group of Slack."
+    )
     rights: dict[Right, list[Name]] = Field(
         default={}, description="Right -> groups that have it; admins unless given here."
     )

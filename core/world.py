@@ -94,6 +94,10 @@ class World:
     policies: tuple[Policy, ...] = ()
     channels: Mapping[str, Channel] = field(default_factory=dict)
     hooks: Mapping[str, Hook] = field(default_factory=dict)
+    groups_from: Mapping[str, str] = field(default_factory=dict)
+    """Group -> where its members are read from (`slack:S0123`)."""
+    groups_until: int | None = None
+    """Until when the members of such groups stand, in the store's microseconds; None where there are none."""
     freezes: tuple[FreezeWindow, ...] = ()
     anchors: tuple[str, ...] = ()
     keep: Keep = Keep()

@@ -66,9 +66,16 @@ def targets(
 
 
 def places(world: World, channel: str) -> tuple[str, ...]:
-    """The addresses on `channel` that a policy's `ask` names, each once."""
+    """The places on `channel` that a policy's `ask` names, each once; a group is none."""
     named = (wish.partition(":") for policy in world.policies for wish in policy.ask)
-    return tuple(dict.fromkeys(address for name, _, address in named if name == channel and address))
+    found = (address for name, _, address in named if name == channel and address and address[0] != "@")
+    return tuple(dict.fromkeys(found))
+
+
+def sources(world: World, channel: str) -> tuple[str, ...]:
+    """The groups of the channel from which hub.yaml takes members, each once."""
+    named = (source.partition(":") for source in world.groups_from.values())
+    return tuple(dict.fromkeys(group for name, _, group in named if name == channel))
 
 
 def _origin(approval: Approval, adapters: Mapping[str, Adapter]) -> Iterator[Target]:
@@ -119,14 +126,20 @@ def asked_for(ballot: Ballot, person: str, away: Collection[str], proxies: Seque
 
 
 def _asked(policy: Policy, people: list[Principal], adapters: Mapping[str, Adapter]) -> Iterator[Target]:
-    """What `ask` names: `channel:address`, a channel with a place of its own, or each eligible person there."""
+    """What `ask` names: `channel:address`, a channel with a place of its own, or each eligible person there.
+
+    `channel:@group` is each of them who is in the group.
+    """
     for wish in policy.ask:
         name, _, address = wish.partition(":")
         adapter = adapters.get(name)
         if adapter is None or isinstance(adapter, Live):
             continue
         place = address or adapter.powers.address
-        if place is not None:
+        if address.startswith("@"):
+            group = [each for each in people if address[1:] in each.groups]
+            yield from (found for each in group if (found := _reach(name, adapter, each)))
+        elif place is not None:
             yield Target(channel=name, address=place)
         else:
             yield from (found for each in people if (found := _reach(name, adapter, each)))

@@ -369,6 +369,31 @@ class Hub(Protocol):
         """The principal with that identity on the channel; None for none or several."""
         ...
 
+    async def link(self, inbound: Inbound, code: str) -> Reply:
+        """Bind the account of a proved sender to the person who got `code` elsewhere; a refusal is recorded."""
+        ...
+
+    async def pin(self, channel: str, realm: str) -> None:
+        """Identities that hub.yaml gives without a realm belong to `realm` from the first time on.
+
+        Raises Conflict (`other_realm`) when they belong to another: the channel then acts for nobody.
+        """
+        ...
+
+    def sources(self, channel: str) -> tuple[str, ...]:
+        """The channel's own groups whose members hub.yaml takes over."""
+        ...
+
+    async def tell_group(
+        self, channel: str, group: str, members: Collection[str] | None, problem: str | None = None
+    ) -> None:
+        """These identities are in the channel's group now; None when that could not be read, and why."""
+        ...
+
+    def by_email(self, channel: str, email: str) -> str | None:
+        """The one person with that address whom nothing else says who they are on the channel."""
+        ...
+
     async def takes_again(self, channel: str, address: str | None = None) -> None:
         """The address takes messages again (None: every address of the channel), so people may be asked there."""
         ...

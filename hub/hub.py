@@ -42,7 +42,7 @@ from core.store.rows import Reader
 from core.store.tx import Tx
 from core.world import Hook, World
 from hub import receiving
-from hub.asking import places
+from hub.asking import places, sources
 from hub.carrying import Carrier
 from hub.checkpoints import Checkpoints
 from hub.contracts import Adapter, Ailing, Caller, Command, Inbound, News, Opened, Reply, Telling
@@ -60,6 +60,7 @@ from hub.reviewing import Reviewing
 from hub.runner import Runner
 from hub.scheduling import Scheduler
 from hub.timers import Timers
+from hub.whois import WhoIs
 
 logger = logging.getLogger("interlock.hub")
 
@@ -131,6 +132,9 @@ class Hub:
         self.problems: list[str] = []
         """Why the last reload was refused; empty while the newest configuration is in force."""
         self._world = world
+        self._configured = world
+        """The configuration as hub.yaml has it; `_world` is the same with the roster laid over it."""
+        self._publishing = asyncio.Lock()
         self._load = load
         self._resolve = resolve
         self._cgroups: Cgroups | None = cgroup.probe()
@@ -153,6 +157,15 @@ class Hub:
         self.reviewing = Reviewing(db, lambda: self._world, self._carrier)
         self.runner = Runner(db, world=lambda: self._world, carrier=self._carrier, sealer=keys.sealer)
         self.timers = Timers(db, lambda: self._world)
+        self.whois = WhoIs(
+            db=db,
+            world=lambda: self._world,
+            configured=lambda: self._configured,
+            renew=self._renew,
+            limiter=self.limiter,
+            clock=self.clock,
+            tell=self.tell,
+        )
         self.pipeline = Pipeline(
             db=db,
             registry=registry,
@@ -192,11 +205,12 @@ class Hub:
     async def __aenter__(self) -> Hub:
         self.db.open(asyncio.get_running_loop())
         self.started_at = self.db.now_us()
+        self._world = await self.whois.laid_over(self._configured)
         version = await self.db.write(in_force, self._world.digest)
         if version is not None:
             self._world = replace(self._world, version=version)
         else:
-            await self._publish(self._world)
+            await self._publish(self._configured)
         await recover(self.db, lambda: self._world)
         await self.db.write(_record, "hub:started", {"config": self._world.version, "pid": os.getpid()})
         for name, adapter in self.adapters.items():
@@ -205,7 +219,10 @@ class Hub:
             except Exception:
                 logger.exception("the channel %s did not start; the others go on", name)
         await self._stack.enter_async_context(self.delivery.run())
-        loops = (self.reviewing.run, self.runner.run, self.timers.run, self.checkpoints.run, self.scheduler.run)
+        loops = (
+            *(self.reviewing.run, self.runner.run, self.timers.run, self.checkpoints.run, self.scheduler.run),
+            self.whois.run,
+        )
         self._background = [asyncio.create_task(_forever(run)) for run in loops]
         self._serving = True
         return self
@@ -233,6 +250,7 @@ class Hub:
         self.feed.publish(entries)
         self.checkpoints.notice(entries)
         self.delivery.notice(entries)
+        self.whois.notice(entries)
         for entry in entries:
             event, subject = entry.event, entry.subject or ""
             if event.startswith("approval:"):
@@ -365,6 +383,32 @@ class Hub:
         """The addresses on the channel that the configuration names."""
         return places(self._world, channel)
 
+    async def link(self, inbound: Inbound, code: str) -> Reply:
+        """Bind the sender's account to the person of a one-time code."""
+        try:
+            return await self.whois.link(inbound, code)
+        except Refusal as refusal:
+            return await self.refuse(inbound, refusal.code, refusal.message)
+
+    async def pin(self, channel: str, realm: str) -> None:
+        """The channel's bare identities belong to `realm` from now on. Raises Conflict when to another already."""
+        await self.whois.pin(channel, realm)
+
+    def sources(self, channel: str) -> tuple[str, ...]:
+        """The groups of the channel from which hub.yaml takes members."""
+        return sources(self._world, channel)
+
+    async def tell_group(
+        self, channel: str, group: str, members: Collection[str] | None, problem: str | None = None
+    ) -> None:
+        """These identities are in the channel's group, or why that could not be read."""
+        await self.whois.tell_group(f"{channel}:{group}", members, problem)
+
+    def by_email(self, channel: str, email: str) -> str | None:
+        """The one person with that address whom hub.yaml gives no identity on the channel."""
+        found = self._world.people.by_email(email)
+        return None if found is None or channel in found.identities else found.id
+
     def named(self, channel: str, identity: str) -> str | None:
         """The principal with that identity on the channel."""
         found = self._world.people.by_identity(channel, identity)
@@ -428,7 +472,8 @@ class Hub:
         """The newest hub.yaml is in force, or the reasons why the old one stays."""
         try:
             world = await asyncio.to_thread(self._load)
-            await self._publish(world)
+            async with self._publishing:
+                await self._publish(world)
         except Refusal as refusal:
             self.problems = list(refusal.data.get("problems", ())) or [refusal.message]
             logger.warning("the configuration was not taken: %s", "; ".join(map(str, self.problems)))
@@ -438,16 +483,26 @@ class Hub:
         self.runner.wake()
         return []
 
-    async def _publish(self, world: World) -> None:
-        """Put `world` in force: open requests are matched again in the same transaction."""
+    async def _renew(self) -> None:
+        """The configuration in force says what the roster says now."""
+        async with self._publishing:
+            world = await self.whois.laid_over(self._configured)
+            if world.digest == self._world.digest:
+                self._world = replace(world, version=self._world.version)
+            else:
+                await self._publish(self._configured, closing=False)
+
+    async def _publish(self, configured: World, *, closing: bool = True) -> None:
+        """Put `configured` in force: open requests are matched again in the same transaction."""
         desk = _Desk(self.db, self.keys.sealer)
         for _ in range(_RETRIES):
+            world = await self.whois.laid_over(configured)
             found = await self.db.read(matched, world, desk.secret)
             try:
-                version = await self.db.write(publish_world, world, found, locks=LEASE_LOCKS)
+                version = await self.db.write(publish_world, world, found, closing, locks=LEASE_LOCKS)
             except Conflict:
                 continue  # an open request changed meanwhile: match again
-            self._world = replace(world, version=version)
+            self._configured, self._world = configured, replace(world, version=version)
             return
         raise Conflict("busy", "requests changed faster than they could be matched; reload again")
 

@@ -17,7 +17,7 @@ from commands.registry import Registry
 from commands.verb import Call, Desk, Outcome, Verb
 from core import errors
 from core.agents.standing import demand_active
-from core.approvals.flags import config_in_force
+from core.approvals.flags import is_in_force
 from core.approvals.press import find as find_press
 from core.approvals.view import view
 from core.clock import Clock
@@ -25,6 +25,7 @@ from core.errors import NotFound, Refusal, Stale, TooFast, Unproven
 from core.ids import show
 from core.once import Once, keep, recall
 from core.people.directory import Kind, Principal
+from core.people.linking import stands
 from core.store.database import Database
 from core.store.encoding import dump, load
 from core.store.tx import Tx
@@ -129,10 +130,12 @@ class Pipeline:
         world = self._world()
         sender = inbound.sender
         principal: Principal | None = None
+        is_linked = False
         if sender.principal is not None:
             principal = world.people.find(sender.principal)
         elif sender.identity is not None:
             principal = world.people.by_identity(inbound.channel, sender.identity)
+            is_linked = world.people.is_linked(inbound.channel, sender.identity)
         if principal is None or inbound.assurance == 0:
             raise Unproven("unknown_sender", "nobody in hub.yaml has this identity; ask an administrator to add you")
         return Call(
@@ -145,6 +148,7 @@ class Pipeline:
             said_at_us=inbound.said_at_us,
             message_id=inbound.message_id,
             evidence=inbound.evidence,
+            linked=sender.identity if is_linked else None,
         )
 
     async def _press(self, call: Call, token: str, comment: str | None) -> Reply:
@@ -300,9 +304,12 @@ def execute(tx: Tx, work: _Work) -> Answer:
     """Once-check, effect, entry and stored answer, in one transaction."""
     if work.once is not None and (text := recall(tx, work.once)) is not None:
         return _stored(text)
-    if config_in_force(tx)[0] != work.call.world.version:
+    call = work.call
+    if not is_in_force(tx, call.world):
         raise Stale("config_changed", "the configuration has just changed; ask again")
-    demand_active(tx, work.call.principal)
+    if call.linked is not None and not stands(tx, call.channel, call.linked, call.principal.id):
+        raise Unproven("unknown_sender", "this account is not linked to you any more")
+    demand_active(tx, call.principal)
     if work.occasion is None:
         return _effect(tx, work)
     if not work.occasion.take(tx):
@@ -332,7 +339,8 @@ def _effect(tx: Tx, work: _Work) -> Answer:
         data=outcome.data,
     )
     if work.once is not None:
-        keep(tx, work.once, dump({"reply": {**asdict(reply), "card": None}}))
+        kept = replace(reply, text=outcome.said_again or reply.text, data={} if outcome.said_again else reply.data)
+        keep(tx, work.once, dump({"reply": {**asdict(kept), "card": None}}))
     return Answer(reply=reply)
 
 

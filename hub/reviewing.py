@@ -13,7 +13,7 @@ from core.apply.fingerprint import fingerprint
 from core.approvals import secret
 from core.approvals.approval import Approval, find
 from core.approvals.digest import comparable
-from core.approvals.flags import config_in_force
+from core.approvals.flags import is_in_force
 from core.approvals.paging import each_in
 from core.approvals.proposal import bound_value, described, executables, rendered
 from core.approvals.review import Checked, enter_review
@@ -205,6 +205,6 @@ def _enter(tx: Tx, world: World, number: int, version: int, checked: Checked, po
     approval = find(tx, number)
     if approval.version != version or approval.state is not State.SUBMITTED:
         return None  # it was edited or ended meanwhile; the newer revision is checked on its own
-    if config_in_force(tx)[0] != world.version:
+    if not is_in_force(tx, world):
         return None  # it is checked again under the configuration of now
     return enter_review(tx, world, approval, checked, policy)

@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 
 from core.clock import Clock, SystemClock
+from core.errors import Conflict
 from core.people.assurance import Assurance
 from core.world import Hook
 from hub.contracts import Adapter, Button, Caller, Card, DeliveryFailed, Inbound, News, Opened, Post, Reply
@@ -65,7 +66,15 @@ class RecordingHub:
     """Key of a received message -> its text, until it is forgotten."""
     names: dict[str, str] = field(default_factory=dict)
     """Identity -> principal."""
+    emails: dict[str, str] = field(default_factory=dict)
+    """Address -> principal."""
     asked_places: tuple[str, ...] = ()
+    group_sources: tuple[str, ...] = ()
+    told_groups: dict[str, tuple[frozenset[str] | None, str | None]] = field(default_factory=dict)
+    """Group of the channel -> who it was told to hold, or why that could not be read."""
+    linking: list[tuple[Inbound, str]] = field(default_factory=list)
+    """Who said which code."""
+    pinned: str | None = None
     taking_again: list[str | None] = field(default_factory=list)
     bounces: list[tuple[int, str]] = field(default_factory=list)
     _answers: dict[tuple[str, str, str], tuple[bytes, Reply]] = field(default_factory=dict)
@@ -170,6 +179,26 @@ class RecordingHub:
 
     def named(self, channel: str, identity: str) -> str | None:
         return self.names.get(identity)
+
+    async def link(self, inbound: Inbound, code: str) -> Reply:
+        self.linking.append((inbound, code))
+        return Reply(ok=True, text="linked")
+
+    async def pin(self, channel: str, realm: str) -> None:
+        if self.pinned not in (None, realm):
+            raise Conflict("other_realm", f"{realm} is another workspace than {self.pinned}")
+        self.pinned = realm
+
+    def sources(self, channel: str) -> tuple[str, ...]:
+        return self.group_sources
+
+    async def tell_group(
+        self, channel: str, group: str, members: Collection[str] | None, problem: str | None = None
+    ) -> None:
+        self.told_groups[group] = (None if members is None else frozenset(members), problem)
+
+    def by_email(self, channel: str, email: str) -> str | None:
+        return self.emails.get(email)
 
     async def takes_again(self, channel: str, address: str | None = None) -> None:
         self.taking_again.append(address)

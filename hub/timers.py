@@ -24,7 +24,7 @@ from core.leases.terms import LEASE_LOCKS
 from core.leases.ticking import forget as forget_leases
 from core.leases.ticking import next_deadline as next_lapse
 from core.leases.ticking import tick
-from core.people import links, sessions
+from core.people import linking, links, sessions
 from core.people.directory import HUB
 from core.store import schema
 from core.store.database import Database
@@ -115,6 +115,7 @@ def sweep(tx: Tx, world: World) -> None:
     press.forget(tx, tx.now_us)
     tx.run(_OUTPUT, before=tx.now_us - int(keep.output_seconds * SECOND))
     sessions.sweep(tx, by=HUB.id, keep_seconds=keep.sessions_seconds)
+    linking.forget(tx, before_us=tx.now_us)
     links.forget(tx, before_us=tx.now_us - int(keep.sessions_seconds * SECOND))
     receiving.forget(tx, tx.now_us - int(keep.mail_seconds * SECOND))
     forget_leases(tx)

@@ -28,8 +28,12 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 TEAM, BOT, APP_TOKEN, BOT_TOKEN, SECRET = "T1", "UBOT", "xapp-1-test", "xoxb-test", "8f742231b10e8888abcd99yyyzzz85a5"
-FORMS = {"auth.test", "users.info", "conversations.info", "conversations.list"}
-SCOPES = "app_mentions:read,channels:read,chat:write,commands,groups:read,im:history,im:write,users:read"
+FORMS = {
+    *("auth.test", "users.info", "users.lookupByEmail", "conversations.info", "conversations.list"),
+    *("usergroups.users.list", "oauth.v2.access"),
+}
+SCOPES = "app_mentions:read,channels:read,chat:write,commands,groups:read,im:history,im:write,users:read,"
+SCOPES += "usergroups:read,users:read.email"
 
 
 @dataclass(kw_only=True)
@@ -79,6 +83,9 @@ class Workspace:
     rooms: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {"C1": {"name": "prod", "is_member": True}, "C2": {"name": "ops", "is_member": True}}
     )
+    groups: dict[str, list[str]] = field(default_factory=dict)
+    """User group -> its members; pages of two."""
+    team: str = TEAM
     bad: list[str] = field(default_factory=list)
     """What was sent that Slack would not take."""
     held: asyncio.Event | None = None
@@ -158,12 +165,29 @@ class Workspace:
                 return JSONResponse({"ok": False, "error": error})
 
     def _auth_test(self, given: Mapping[str, Any]) -> Any:
-        return {"team_id": TEAM, "user_id": BOT, "bot_id": "B1", "url": "https://example.slack.com/"}
+        return {"team_id": self.team, "user_id": BOT, "bot_id": "B1", "url": "https://example.slack.com/"}
 
     def _users_info(self, given: Mapping[str, Any]) -> Any:
         if given["user"] not in self.users:
             return "user_not_found"
-        return {"user": {"id": given["user"], "team_id": TEAM, **self.users[given["user"]]}}
+        return {"user": {"id": given["user"], "team_id": self.team, **self.users[given["user"]]}}
+
+    def _users_lookupByEmail(self, given: Mapping[str, Any]) -> Any:
+        """Guests and strangers are not found, as Slack has it."""
+        for user, facts in self.users.items():
+            outside = any(facts.get(key) for key in ("is_restricted", "is_ultra_restricted", "is_stranger", "deleted"))
+            if facts.get("profile", {}).get("email") == given["email"] and not outside:
+                return {"user": {"id": user, "team_id": self.team, **facts}}
+        return "users_not_found"
+
+    def _usergroups_users_list(self, given: Mapping[str, Any]) -> Any:
+        if given["usergroup"] not in self.groups:
+            return "no_such_subteam"
+        users, at = self.groups[given["usergroup"]], int(given.get("cursor") or 0)
+        return {
+            "users": users[at : at + 2],
+            "response_metadata": {"next_cursor": str(at + 2) if at + 2 < len(users) else ""},
+        }
 
     def _conversations_info(self, given: Mapping[str, Any]) -> Any:
         room = self.rooms.get(given["channel"])

@@ -20,6 +20,7 @@ from adapters.slack.accounts import Accounts
 from adapters.slack.api import Api
 from adapters.slack.checking import check
 from adapters.slack.desk import Desk
+from adapters.slack.groups import Groups
 from adapters.slack.parse import MOST_BYTES, Heard
 from adapters.slack.posting import Posting
 from adapters.slack.rooms import Rooms
@@ -47,7 +48,8 @@ class SlackAdapter:
         self._api = Api(self._settings.bot_token.get_secret_value(), self._settings.api_url)
         self._rooms = Rooms(self._api, self._settings.shared_rooms, time.monotonic)
         self._accounts = Accounts(self._api, time.monotonic)
-        self._posting = Posting(self._api, self._rooms)
+        self._posting = Posting(self._api, self._rooms, self._accounts)
+        self._groups = Groups(channel=self._name, hub=hub, api=self._api, accounts=self._accounts, now=time.monotonic)
         self._desk = Desk(
             channel=channel.name,
             hub=hub,
@@ -55,6 +57,8 @@ class SlackAdapter:
             accounts=self._accounts,
             rooms=self._rooms,
             posting=self._posting,
+            groups=self._groups,
+            match_email=self._settings.match_email,
             command=self._settings.command,
         )
         self._listening: Listening | None = None
@@ -169,8 +173,12 @@ class SlackAdapter:
         """For ever: learn who we are, see whether the token stands, take up what was left behind."""
         while True:
             try:
-                await self._greet()
+                try:
+                    await self._greet()
+                finally:
+                    self._accounts.greeted.set()
                 await self._take_up()
+                await self._groups.refresh()
             except Exception:
                 logger.exception("the watch over %s failed; it goes on", self._name)
             await asyncio.sleep(_WATCH_SECONDS)
@@ -184,7 +192,15 @@ class SlackAdapter:
             logger.warning("channel %s: %s", self._name, failed)
             return
         first = self._accounts.team is None or self.problem is not None
-        self._accounts.team = told.get("team_id") or None
+        team = str(told.get("team_id") or "")
+        try:
+            await self._hub.pin(self._name, team)
+        except Refusal as refusal:
+            self.problem = self._accounts.barred = refusal.message
+            logger.error("channel %s: %s", self._name, refusal.message)
+            return
+        self._accounts.barred = None
+        self._accounts.team = team or None
         self._accounts.enterprise = told.get("enterprise_id") or None
         self._desk.bot_user = told.get("user_id") or None
         self.problem = None
@@ -209,16 +225,28 @@ class SlackAdapter:
     # --- out ---
 
     async def post(self, post: Post) -> str:
+        await self._demand_ours()
         return await self._posting.post(post)
 
     async def update(self, reference: str, post: Post) -> str:
+        await self._demand_ours()
         return await self._posting.update(reference, post)
 
     async def remind(self, reference: str, post: Post) -> str:
+        await self._demand_ours()
         return await self._posting.remind(reference, post)
 
+    async def _demand_ours(self) -> None:
+        """Nothing, once it is known that the token is of the workspace that hub.yaml means. Raises DeliveryFailed."""
+        await self._accounts.greeted.wait()
+        if self._accounts.barred is not None:
+            raise DeliveryFailed(self._accounts.barred, permanent=True, address_is_dead=True)
+
     def address_of(self, identities: Mapping[str, str], email: str | None) -> str | None:
-        return identities.get(self._name)
+        identity = identities.get(self._name)
+        if identity is None:
+            return email if self._settings.match_email else None
+        return identity if "/" in identity else None
 
     async def check(self) -> list[str]:
         return await check(self._name, self._settings, self._hub)

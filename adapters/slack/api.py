@@ -17,13 +17,19 @@ _TIMEOUT_SECONDS = 10
 _PATIENCE_SECONDS = 20.0
 """How long an answer to a person waits for Slack's leave before it is given up."""
 
-_READING = frozenset({"auth.test", "users.info", "conversations.info", "conversations.list"})
+_READING = frozenset(
+    {
+        *("auth.test", "users.info", "users.lookupByEmail", "conversations.info", "conversations.list"),
+        *("usergroups.list", "usergroups.users.list", "oauth.v2.access"),
+    }
+)
 """Methods that take a form only; the others take JSON."""
 _PLACE = {
     "not_in_channel": "the bot is not in that channel: invite it there (/invite)",
     "channel_not_found": "there is no such channel, or it is private and the bot is not in it: invite it there",
     "is_archived": "the channel is archived",
     "user_not_found": "there is no such person in the workspace",
+    "users_not_found": "there is no such person in the workspace, or it is a guest or a stranger",
     "user_disabled": "that account is deactivated",
     "user_not_visible": "the bot may not see that person",
     "cannot_dm_bot": "that account is a bot",
@@ -34,6 +40,11 @@ _PLACE = {
     "restricted_action_non_threadable_channel": "the channel takes no replies",
     "channel_is_limited_access": "the channel is open to some people only",
     "is_inactive": "the channel is frozen",
+}
+_GROUP = {
+    "no_such_subteam": "there is no such user group in the workspace",
+    "subteam_not_found": "there is no such user group in the workspace",
+    "plan_upgrade_required": "the workspace's plan has no user groups",
 }
 _TOKEN = {
     "invalid_auth": "Slack does not know the bot token",
@@ -160,6 +171,8 @@ class Api:
             needed = f"; it needs {str(data['needed'])[:100]}" if data.get("needed") else ""
             words = f"{_TOKEN[code]} ({code}){needed}; see docs/slack.md"
             return DeliveryFailed(words, permanent=True, address_is_dead=True)
+        if code in _GROUP:
+            return DeliveryFailed(f"{_GROUP[code]} ({code})", permanent=True)
         if code in _FINAL:
             return DeliveryFailed(f"{_FINAL[code]} ({code})", permanent=True)
         if code in _FORM:

@@ -6,7 +6,8 @@ import time
 from urllib.parse import urlsplit
 
 from adapters.slack.api import Api
-from adapters.slack.manifest import SCOPES
+from adapters.slack.groups import members
+from adapters.slack.manifest import scopes_for
 from adapters.slack.rooms import Rooms
 from adapters.slack.settings import Settings
 from hub.contracts import DeliveryFailed, Hub
@@ -31,7 +32,8 @@ async def check(name: str, settings: Settings, hub: Hub) -> list[str]:
         except DeliveryFailed as failed:
             return [*problems, f"{where}.bot_token: {failed}"]
         if "scopes" in told:
-            missing = sorted(set(SCOPES) - {each.strip() for each in str(told["scopes"]).split(",")})
+            wanted = scopes_for(groups=bool(hub.sources(name)), emails=settings.match_email)
+            missing = sorted(set(wanted) - {each.strip() for each in str(told["scopes"]).split(",")})
             if missing:
                 problems.append(
                     f"{where}: the bot lacks {', '.join(missing)}: add it under OAuth & Permissions, and reinstall"
@@ -39,6 +41,11 @@ async def check(name: str, settings: Settings, hub: Hub) -> list[str]:
         rooms = Rooms(api, settings.shared_rooms, time.monotonic)
         for address in hub.places(name):
             problems += await _room(f"{where}: {address}", address, rooms)
+        for group in hub.sources(name):
+            try:
+                await members(api, group)
+            except DeliveryFailed as failed:
+                problems.append(f"{where}: the user group {group} cannot be read, so nobody counts as in it: {failed}")
     if settings.app_token is not None:
         problems += await _socket(where, settings.app_token.get_secret_value(), settings.api_url)
     return problems

@@ -10,7 +10,8 @@ from typing import Any
 from adapters.slack import render
 from adapters.slack.accounts import Accounts
 from adapters.slack.api import Api
-from adapters.slack.parse import Account, Heard, said
+from adapters.slack.groups import Groups
+from adapters.slack.parse import Heard, link_code, said
 from adapters.slack.posting import Posting
 from adapters.slack.rooms import Rooms
 from core.errors import Forbidden
@@ -34,7 +35,9 @@ class Desk:
         accounts: Accounts,
         rooms: Rooms,
         posting: Posting,
+        groups: Groups,
         command: str,
+        match_email: bool,
     ) -> None:
         self._channel = channel
         self._hub = hub
@@ -42,14 +45,18 @@ class Desk:
         self._accounts = accounts
         self._rooms = rooms
         self._posting = posting
+        self._groups = groups
         self._command = command
+        self._match_email = match_email
         self.bot_user: str | None = None
 
     async def do(self, heard: Heard) -> None:
         """It is done and answered. Raises StoreError when nothing was done, DeliveryFailed when it was not answered."""
         match heard.kind:
             case "said":
-                await self._answer(heard, await self._ask(heard, await self._spoken(heard)))
+                code = link_code(heard.text)
+                said = self._linked(heard, code) if code is not None else self._told(heard)
+                await self._answer(heard, await said)
             case "pressed":
                 await self._pressed(heard)
             case "gave_reason":
@@ -64,10 +71,25 @@ class Desk:
                 await self._home(heard)
             case "room_changed":
                 await self._room_changed(heard)
+            case "group_changed":
+                await self._groups.refresh(now=True)
 
-    def _inbound(self, heard: Heard, account: Account | None = None) -> Inbound:
+    async def _told(self, heard: Heard) -> Reply:
+        return await self._ask(heard, await self._spoken(heard))
+
+    async def _linked(self, heard: Heard, code: str) -> Reply:
+        """The account is bound to the person of the code, when it is a full member's."""
+        whole = heard.account.identities[-1:] or (f"?/{heard.account.user}",)
+        inbound = replace(self._inbound(heard), sender=Sender(identity=whole[0]))
+        try:
+            await self._accounts.demand(heard.account)
+        except Forbidden as refusal:
+            return await self._hub.refuse(inbound, refusal.code, refusal.message)
+        return await self._hub.link(inbound, code)
+
+    def _inbound(self, heard: Heard) -> Inbound:
         """The part of an Inbound that is the same whatever was done."""
-        who = account or heard.account
+        who = heard.account
         known = {self._hub.named(self._channel, each): each for each in who.identities}
         named = [identity for principal, identity in known.items() if principal is not None]
         identity = named[0] if len(named) == 1 else next(iter(who.identities), f"?/{who.user}")
@@ -100,13 +122,22 @@ class Desk:
 
     async def _ask(self, heard: Heard, inbound: Inbound) -> Reply:
         """What the hub says; accounts that are no full members of our workspace never come so far."""
-        identity = inbound.sender.identity
-        if identity is not None and self._hub.named(self._channel, identity) is not None:
+        caller = await self._caller(heard)
+        if caller is not None:
             try:
                 await self._accounts.demand(heard.account)
             except Forbidden as refusal:
                 return await self._hub.refuse(inbound, refusal.code, refusal.message)
-        return await self._hub.handle(inbound)
+            if caller.evidence:
+                evidence = {**inbound.evidence, **caller.evidence}
+                inbound = replace(inbound, sender=Sender(principal=caller.principal), evidence=evidence)
+        reply = await self._hub.handle(inbound)
+        if reply.code != "unknown_sender":
+            return reply
+        how = (
+            f"or link this account: sign in on the page, or use the shell, type `link`, then here {self._command} link"
+        )
+        return replace(reply, text=f"{reply.text}, {how} and the code")
 
     async def _pressed(self, heard: Heard) -> None:
         reply = await self._ask(heard, replace(self._inbound(heard), press=heard.token))
@@ -119,15 +150,22 @@ class Desk:
 
     async def _looked_up(self, heard: Heard) -> Card | None:
         """The request behind a card that could not be pressed any more, as its presser may see it."""
-        caller = self._caller(heard)
+        caller = await self._caller(heard)
         if caller is None or heard.approval is None:
             return None
         return (await self._hub.card(caller, heard.approval)).card
 
-    def _caller(self, heard: Heard) -> Caller | None:
-        """Who it is, for looking only."""
+    async def _caller(self, heard: Heard) -> Caller | None:
+        """Who it is: as hub.yaml or a link says, else by the address that Slack has verified, where that is wanted."""
         name = self._hub.named(self._channel, str(self._inbound(heard).sender.identity))
-        return None if name is None else Caller(principal=name, name=name, kind="person", assurance=Assurance.CHAT)
+        evidence: dict[str, str] = {}
+        if name is None and self._match_email:
+            email = await self._accounts.verified_email(heard.account)
+            name = self._hub.by_email(self._channel, email) if email is not None else None
+            evidence = {"matched": "e-mail address verified by Slack"}
+        if name is None:
+            return None
+        return Caller(principal=name, name=name, kind="person", assurance=Assurance.CHAT, evidence=evidence)
 
     async def _whole(self, heard: Heard) -> None:
         """A dialog at once, for its permission to open lasts three seconds; then all of the request in it."""
@@ -160,7 +198,7 @@ class Desk:
             home = {"type": "home", "blocks": list(render.answer_message(queue, self._hub.public_url).blocks)}
             await self._api.insist("views.publish", user_id=heard.account.user, view=home)
             return
-        caller = self._caller(heard)
+        caller = await self._caller(heard)
         assert caller is not None  # else the queue had been refused
         items = [each for each in queue.data.get("items") or () if isinstance(each, Mapping)]
         theirs = [each for each in items if each["requester"]["id"] == caller.principal]

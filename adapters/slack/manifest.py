@@ -15,6 +15,13 @@ SCOPES = {
     "users:read": "see whether an account is deactivated, a guest or a bot before it may act",
 }
 """Scope of the bot -> what it is for."""
+GROUP_SCOPE, EMAIL_SCOPE = "usergroups:read", "users:read.email"
+WISHED = {
+    GROUP_SCOPE: "read who is in the user groups that hub.yaml takes members from",
+    EMAIL_SCOPE: "see the addresses that Slack has verified, for match_email",
+}
+"""Scopes that only some settings need -> what they are for."""
+GROUP_EVENTS = ("subteam_members_changed", "subteam_updated")
 EVENTS = (
     "app_home_opened",
     "app_mention",
@@ -32,7 +39,14 @@ _LONG = (
 )
 
 
-def manifest(*, public_url: str, path: str, command: str, socket_mode: bool) -> dict[str, Any]:
+def scopes_for(*, groups: bool, emails: bool) -> list[str]:
+    """The scopes that the bot needs."""
+    return [*SCOPES, *([GROUP_SCOPE] if groups else []), *([EMAIL_SCOPE] if emails else [])]
+
+
+def manifest(
+    *, public_url: str, path: str, command: str, socket_mode: bool, groups: bool = False, emails: bool = False
+) -> dict[str, Any]:
     """The manifest, as Slack takes it under "From a manifest". With Socket Mode it names no address."""
     url = f"{public_url.rstrip('/')}{path}"
     slash: dict[str, Any] = {
@@ -41,7 +55,7 @@ def manifest(*, public_url: str, path: str, command: str, socket_mode: bool) -> 
         "usage_hint": "help",
         "should_escape": True,
     }
-    events: dict[str, Any] = {"bot_events": list(EVENTS)}
+    events: dict[str, Any] = {"bot_events": [*EVENTS, *(GROUP_EVENTS if groups else ())]}
     interactivity: dict[str, Any] = {"is_enabled": True}
     if not socket_mode:
         slash["url"] = events["request_url"] = interactivity["request_url"] = url
@@ -61,7 +75,7 @@ def manifest(*, public_url: str, path: str, command: str, socket_mode: bool) -> 
             "bot_user": {"display_name": "Interlock", "always_online": True},
             "slash_commands": [slash],
         },
-        "oauth_config": {"scopes": {"bot": list(SCOPES)}},
+        "oauth_config": {"scopes": {"bot": scopes_for(groups=groups, emails=emails)}},
         "settings": {
             "event_subscriptions": events,
             "interactivity": interactivity,

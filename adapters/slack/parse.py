@@ -25,6 +25,7 @@ MOST_BYTES = 1_048_576
 _AGE_SECONDS = 300
 _REFERENCE = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>")
 _CARD = re.compile(r"(A[1-9][0-9]{0,17}):")
+_LINK = re.compile(r"link\s+[`'\"]?([A-Za-z0-9][A-Za-z0-9\s\u2010-\u2015-]{6,24}?)[`'\"]?", re.IGNORECASE)
 _MENTION = re.compile(r"^\s*<@[UW][A-Z0-9]+(?:\|[^<>]*)?>")
 
 
@@ -47,7 +48,9 @@ class Account:
 class Heard:
     """One thing that somebody did in Slack."""
 
-    kind: Literal["said", "pressed", "gave_reason", "asks_reason", "asks_whole", "opened_home", "room_changed"]
+    kind: Literal[
+        "said", "pressed", "gave_reason", "asks_reason", "asks_whole", "opened_home", "room_changed", "group_changed"
+    ]
     account: Account
     key: str
     """The same however often Slack delivers it."""
@@ -114,6 +117,12 @@ def heard(payload: Mapping[str, Any], said_at_us: int | None = None) -> Heard | 
                 return None
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         return None
+
+
+def link_code(text: str) -> str | None:
+    """The code of `link CODE`; None for every other command."""
+    found = _LINK.fullmatch(unescape(text).strip())
+    return found[1] if found is not None else None
 
 
 def said(text: str, name_of: Callable[[str], str | None]) -> str:
@@ -234,6 +243,8 @@ def _event(payload: Mapping[str, Any]) -> Heard | None:
             return Heard(
                 kind="room_changed", account=account, key=f"event:{payload['event_id']}", room=str(event["channel"])
             )
+        case "subteam_members_changed" | "subteam_updated" | "subteam_created":
+            return Heard(kind="group_changed", account=account, key=f"event:{payload['event_id']}")
         case _:
             return None
 

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from adapters.slack import render
+from adapters.slack.accounts import Accounts
 from adapters.slack.api import Api, WrongForm
 from adapters.slack.rooms import Rooms
 from hub.contracts import Card, DeliveryFailed, Post
@@ -46,9 +47,10 @@ class Reference:
 class Posting:
     """The copies of one workspace. Each message is written by one at a time, and never set back to an older version."""
 
-    def __init__(self, api: Api, rooms: Rooms) -> None:
+    def __init__(self, api: Api, rooms: Rooms, accounts: Accounts) -> None:
         self._api = api
         self._rooms = rooms
+        self._accounts = accounts
         self._locks: OrderedDict[str, asyncio.Lock] = OrderedDict()
         self._shown: OrderedDict[str, int] = OrderedDict()
 
@@ -119,6 +121,8 @@ class Posting:
         team, slash, user = address.partition("/")
         if slash and team[:1] in "TE" and user[:1] in ("U", "W"):
             return user
+        if "@" in address[1:]:
+            return await self._accounts.by_email(address)
         if not address:
             raise DeliveryFailed("no channel is named", permanent=True)
         room = await self._rooms.id_of(address)

@@ -33,6 +33,8 @@ class Settings(BaseModel):
     """Where Slack posts to; another one for a second workspace."""
     shared_rooms: tuple[Annotated[str, Field(pattern=r"^[CG][A-Z0-9]+$")], ...] = ()
     """Ids of channels shared with other companies that may show cards all the same."""
+    match_email: bool = False
+    """Whether somebody whom nothing else names is the person in hub.yaml with the address that Slack has verified."""
     api_url: Annotated[str, Field(pattern=r"^https?://.+/$")] | None = None
     """Another address of the Web API, for tests and gateways; its own by default."""
 

@@ -41,12 +41,16 @@ def print_manifest(
         raise Failure("no_channel", f"there is no Slack channel {channel} in hub.yaml", Exit.USAGE)
     if channel is None and len(found) > 1:
         raise Failure("which_channel", f"which one: {', '.join(found)}?", Exit.USAGE)
-    chosen = found.get(channel or next(iter(found), ""), {})
+    name = channel or next(iter(found), "")
+    chosen = found.get(name, {})
+    sources = [str(each.get("from")) for each in (given.get("groups") or {}).values()]
     made = manifest(
         public_url=public_url,
         path=str(chosen.get("path") or "/slack/events"),
         command=str(chosen.get("command") or "/hub"),
         socket_mode=socket or "app_token" in chosen,
+        groups=any(each.partition(":")[0] == name for each in sources),
+        emails=chosen.get("match_email") is True,
     )
     if not made["settings"]["socket_mode_enabled"] and not public_url.startswith("https://"):
         raise Failure(

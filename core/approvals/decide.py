@@ -12,7 +12,7 @@ from core.approvals.backing import NONE, backed, backing, undermine
 from core.approvals.closing import close
 from core.approvals.decision import Again, Decision, Verdict, add, decisions, votes, withdraw_own
 from core.approvals.delegation import proxies
-from core.approvals.flags import config_in_force
+from core.approvals.flags import is_in_force
 from core.approvals.freeze import demand_thawed
 from core.approvals.grant import Grant
 from core.approvals.ground import Ground, by_policy
@@ -225,7 +225,7 @@ def recount(tx: Tx, world: World, number: int) -> bool:
     Nothing happens to one that they satisfy, or whose configuration has just changed.
     """
     approval = find(tx, number)
-    if approval.state is not State.APPROVED or config_in_force(tx)[0] != world.version:
+    if approval.state is not State.APPROVED or not is_in_force(tx, world):
         return False
     policy = rule_in_force(world, approval)
     if backed(tx, world, approval, policy).satisfied:

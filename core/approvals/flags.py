@@ -8,6 +8,7 @@ from core.store import schema
 from core.store.rows import Reader
 from core.store.statement import Statement
 from core.store.tx import Tx
+from core.world import World
 
 _FLAG = schema.flag
 _FIND = Statement(select(_FLAG.c.value).where(_FLAG.c.name == bindparam("name")))
@@ -41,6 +42,13 @@ def config_in_force(reader: Reader) -> tuple[int, str]:
     """The published configuration's version and digest; (0, "") before the first."""
     row = reader.one(_NEWEST)
     return (int(row["version"]), row["digest"]) if row is not None else (0, "")
+
+
+def is_in_force(reader: Reader, world: World) -> bool:
+    """Whether `world` is the configuration in force and the groups that channels tell are still fresh in it."""
+    if config_in_force(reader)[0] != world.version:
+        return False
+    return world.groups_until is None or reader.now_us < world.groups_until
 
 
 def publish(tx: Tx, digest: str) -> int:

@@ -19,7 +19,7 @@ from core.approvals.proposal import Proposal, Seal, propose
 from core.approvals.request import revise
 from core.approvals.states import State
 from core.errors import Conflict, Refusal
-from core.people import keys, sessions
+from core.people import keys, linking, sessions
 from core.people.assurance import Assurance
 from core.people.directory import HUB
 from core.store import schema
@@ -96,8 +96,12 @@ def _move_of(approval: Approval, world: World, now_us: int, seal: Seal) -> Move 
     return Move(approval=approval.id, proposal=proposal, why="its action" if same_policy else "its policy")
 
 
-def publish_world(tx: Tx, world: World, found: Matched) -> int:
-    """`world` is in force; its version. Raises Conflict `changed` when an open request is not as it was matched."""
+def publish_world(tx: Tx, world: World, found: Matched, closing: bool = True) -> int:
+    """`world` is in force; its version. Raises Conflict `changed` when an open request is not as it was matched.
+
+    Without `closing`, or while a group counts as empty because its channel cannot be asked, a request that could not
+    be made now stays open: people come back to groups, and deadlines end what waits too long.
+    """
     now = {row["id"]: row["version"] for state in _STATES for row in tx.all(_VERSIONS, state=str(state))}
     if found.versions != now:
         raise Conflict("changed", "an open request has just changed")
@@ -110,9 +114,11 @@ def publish_world(tx: Tx, world: World, found: Matched) -> int:
             details={"version": version, "digest": world.digest, "before": before[1] or None},
         )
     for move in found.moves:
-        _move(tx, move)
+        if move.proposal is not None or (closing and not world.people.empty):
+            _move(tx, move)
     keys.revoke_strangers(tx, lambda each: world.people.find(each) is not None, by=HUB.id)
     sessions.end_strangers(tx, lambda each: world.people.find(each) is not None, by=HUB.id)
+    linking.unlink_strangers(tx, world.people, by=HUB.id)
     return version
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, literal_column, select
 
 from core.approvals.approval import Approval, change, find, from_row
-from core.approvals.flags import config_in_force, halted
+from core.approvals.flags import halted, is_in_force
 from core.approvals.rule import ballot_of, rule_of
 from core.approvals.run import insert_run
 from core.approvals.states import State
@@ -176,7 +176,7 @@ def start_rollback(tx: Tx, world: World, approval: Approval, *, lease: Lease | N
     """
     if (why := halted(tx)) is not None:
         raise Conflict("halted", f"everything is stopped: {why}")
-    if config_in_force(tx)[0] != world.version:
+    if not is_in_force(tx, world):
         raise Stale("config_changed", "the configuration has just changed")
     rule, ballot = rule_of(world, approval), ballot_of(world, approval)
     if rule is None or ballot is None:

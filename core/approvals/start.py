@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.approvals.approval import Approval, change
 from core.approvals.backing import backed
-from core.approvals.flags import config_in_force, halted
+from core.approvals.flags import halted, is_in_force
 from core.approvals.freeze import demand_thawed
 from core.approvals.rule import rule_in_force
 from core.approvals.run import insert_run
@@ -37,7 +37,7 @@ def start(
     """
     if (why := halted(tx)) is not None:
         raise Conflict("halted", f"everything is stopped: {why}")
-    if config_in_force(tx)[0] != world.version:
+    if not is_in_force(tx, world):
         raise Stale("config_changed", "the configuration has just changed")
     if digest != approval.digest:
         raise Stale("world_moved", f"what {approval.name} would do is no longer what was approved")

@@ -23,7 +23,10 @@ _PAGE = 2_000
 _RETRIES = 20
 _ENDS = frozenset({"lease:released", "lease:reclaimed", "lease:broken"})
 _SCHEDULED = {"schedule:paused": "paused", "schedule:unpaused": "active", "schedule:ended": "ended"}
-_NOUNS = ("approval", "apply", "rollback", "lease", "key", "delegation", "freeze", "grant", "agent", "schedule")
+_NOUNS = (
+    *("approval", "apply", "rollback", "lease", "key", "delegation", "freeze", "grant", "agent", "schedule"),
+    "identity",
+)
 _PREFIXES = tuple(f"{noun}:" for noun in _NOUNS)
 
 _L = schema.log.c
@@ -41,6 +44,8 @@ _GRANTS = Statement(select(schema.grant))
 _USES = Statement(select(schema.grant_use))
 _AGENTS = Statement(select(schema.agent))
 _SCHEDULES = Statement(select(schema.schedule))
+_LINKED = Statement(select(schema.linked))
+_REALMS = Statement(select(schema.realm))
 _VOICES = Statement(select(schema.rollback_voice.c.approval, schema.rollback_voice.c.person))
 
 
@@ -69,6 +74,10 @@ class Told:
     """Approval -> who wants it rolled back."""
     agents: dict[str, str] = field(default_factory=dict)
     """`deploy-bot is paused` -> by whom."""
+    linked: dict[str, str] = field(default_factory=dict)
+    """`channel identity` -> whom it is linked to."""
+    realms: dict[str, str] = field(default_factory=dict)
+    """Channel -> where its bare identities belong."""
 
     def hear(self, entry: Mapping[str, Any]) -> None:
         """Take one entry into account."""
@@ -132,6 +141,12 @@ class Told:
                 self.schedules[subject] = entry["actor"], details["verb"], str(when), "active"
             case "schedule:paused" | "schedule:unpaused" | "schedule:ended" if subject in self.schedules:
                 self.schedules[subject] = (*self.schedules[subject][:3], _SCHEDULED[event])
+            case "identity:linked":
+                self.linked[f"{entry['channel']} {details['identity']}"] = details["principal"]
+            case "identity:unlinked":
+                self.linked.pop(f"{details['of']} {details['identity']}", None)
+            case "identity:pinned":
+                self.realms[entry["channel"]] = details["realm"]
             case "lease:acquired":
                 self.leases[subject] = details["token"], True
             case "key:created":
@@ -238,6 +253,12 @@ def _compare(reader: Reader, told: Told) -> list[str]:
             {f"A{row['approval']} by {row['person']}": True for row in reader.all(_VOICES)},
         ),
         *_differences("agent", told.agents, dict(_agents(reader.all(_AGENTS)))),
+        *_differences(
+            "link of",
+            told.linked,
+            {f"{row['channel']} {row['identity']}": row["principal"] for row in reader.all(_LINKED)},
+        ),
+        *_differences("realm of", told.realms, {row["channel"]: row["realm"] for row in reader.all(_REALMS)}),
         *_differences(
             "key",
             told.keys,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
 
 class Kind(StrEnum):
@@ -50,14 +51,29 @@ HUB = Principal(id="hub", kind=Kind.SERVICE, name="Interlock")
 
 
 class Directory:
-    """Everybody of one configuration; immutable after construction."""
+    """Everybody of one configuration; immutable after construction.
 
-    def __init__(self, principals: Mapping[str, Principal]) -> None:
+    `linked` are accounts that people bound to themselves, (channel, identity) -> principal; what the configuration
+    says goes before it. `empty` says why a group counts as empty although its source may have members.
+    """
+
+    def __init__(
+        self,
+        principals: Mapping[str, Principal],
+        *,
+        linked: Mapping[tuple[str, str], str] = MappingProxyType({}),
+        empty: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._by_id = dict(principals)
+        self._linked = dict(linked)
+        self.empty = dict(empty)
         members: dict[str, set[str]] = {}
+        self._identities: dict[tuple[str, str], list[Principal]] = {}
         for principal in self._by_id.values():
             for group in principal.groups:
                 members.setdefault(group, set()).add(principal.id)
+            for each in principal.identities.items():
+                self._identities.setdefault(each, []).append(principal)
         self._members = {group: frozenset(ids) for group, ids in members.items()}
 
     def __iter__(self) -> Iterator[Principal]:
@@ -81,7 +97,28 @@ class Directory:
         found = [p for p in self._by_id.values() if p.os_user == user]
         return found[0] if len(found) == 1 else None
 
+    def by_email(self, email: str) -> Principal | None:
+        """The one person with that address; None for none or several."""
+        found = [p for p in self._by_id.values() if p.email is not None and p.email.lower() == email.lower()]
+        return found[0] if len(found) == 1 else None
+
     def by_identity(self, channel: str, identity: str) -> Principal | None:
         """The one principal with that identity on `channel`; None for none or several."""
-        found = [p for p in self._by_id.values() if p.identities.get(channel) == identity]
-        return found[0] if len(found) == 1 else None
+        found = self._identities.get((channel, identity))
+        if found is not None:
+            return found[0] if len(found) == 1 else None
+        return self._by_id.get(self._linked.get((channel, identity), ""))
+
+    def is_explicit(self, channel: str, identity: str) -> bool:
+        """Whether the configuration itself says whose identity that is."""
+        return (channel, identity) in self._identities and (channel, identity) not in self._linked
+
+    def is_linked(self, channel: str, identity: str) -> bool:
+        """Whether its person bound that identity to themselves."""
+        return (channel, identity) in self._linked
+
+    def identities_of(self, principal: Principal, channel: str) -> list[str]:
+        """Every identity of a principal on `channel`, the configuration's first."""
+        given = principal.identities.get(channel)
+        linked = [each for (where, each), whose in self._linked.items() if (where, whose) == (channel, principal.id)]
+        return list(dict.fromkeys([*([given] if given is not None else []), *linked]))

@@ -161,11 +161,16 @@ def _unsatisfiable(ballot: Ballot, best: Tally) -> str:
         parts.append(f"{policy.distinct_people} different people must agree and only {best.people} can")
     out = [f"{person} {why}" for person in ballot.candidates() if (why := why_not(ballot, person))]
     empty = [
-        f"group {requirement.group} has no members"
+        f"group {requirement.group} has no members{_why_empty(ballot, requirement.group)}"
         for requirement in policy.require
         if requirement.group and not ballot.directory.members(requirement.group)
     ]
     return f"policy {policy.name} cannot be satisfied: " + "; ".join([*parts, *empty, *out])
+
+
+def _why_empty(ballot: Ballot, group: str) -> str:
+    why = ballot.directory.empty.get(group)
+    return f" ({why})" if why else ""
 
 
 def _listed(names: Iterable[str]) -> str:

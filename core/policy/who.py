@@ -79,7 +79,7 @@ def who_on(ballot: Ballot, votes: Iterable[Vote], proxies: Sequence[Proxy] = ())
         through=tuple(through),
         cannot=tuple(cannot),
         veto=veto,
-        words=" ".join(_sentences(policy, now, could, through, cannot, veto)),
+        words=" ".join([*_sentences(policy, now, could, through, cannot, veto), *_nobody(ballot)]),
     )
 
 
@@ -157,6 +157,14 @@ def _sentences(
         yield f"Rejected by {', '.join(now.against)}: {len(now.against)} of the {policy.reject} that end it."
     for group, people in veto:
         yield f"May reject alone, of {group}: {', '.join(people) or 'nobody'}."
+
+
+def _nobody(ballot: Ballot) -> Iterator[str]:
+    """Groups of the policy that count as empty because whoever tells their members could not be asked."""
+    named = dict.fromkeys([*(each.group for each in ballot.policy.require), *ballot.policy.veto])
+    for group in named:
+        if group is not None and group in ballot.directory.empty:
+            yield f"Nobody counts as {group}: {ballot.directory.empty[group]}."
 
 
 def _wanted(policy: Policy, now: Tally) -> list[str]:

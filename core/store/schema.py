@@ -126,6 +126,46 @@ login_link = Table(
     _us("used_at"),
 )
 
+link_code = Table(
+    "link_code",
+    metadata,
+    # One-time codes by which somebody binds an account on a channel to themselves.
+    Column("hash", LargeBinary, primary_key=True),
+    Column("principal", Text, nullable=False),
+    _us("created_at", nullable=False),
+    _us("expires_at", nullable=False),
+    _us("used_at"),
+)
+
+linked = Table(
+    "linked",
+    metadata,
+    # Accounts on channels that people bound to themselves.
+    Column("channel", Text, primary_key=True),
+    Column("identity", Text, primary_key=True),
+    Column("principal", Text, nullable=False),
+    _us("at", nullable=False),
+)
+
+realm = Table(
+    "realm",
+    metadata,
+    # Where a channel's bare identities belong: the workspace that its token was first seen in.
+    Column("channel", Text, primary_key=True),
+    Column("realm", Text, nullable=False),
+    _us("at", nullable=False),
+)
+
+told_group = Table(
+    "told_group",
+    metadata,
+    # Who a channel says is in a group of its own: identities as a JSON list, and when it said so last.
+    Column("source", Text, primary_key=True),
+    Column("members", Text, nullable=False),
+    _us("at", nullable=False),
+    Column("problem", Text),
+)
+
 session = Table(
     "session",
     metadata,

@@ -11,8 +11,9 @@ from hubs import Chat, until
 from sqlalchemy import select
 from workspace import BOT_TOKEN, workspace
 
+from adapters.slack.accounts import Accounts
 from adapters.slack.api import Api
-from adapters.slack.manifest import SCOPES, manifest
+from adapters.slack.manifest import SCOPES, WISHED, manifest
 from adapters.slack.posting import Posting
 from adapters.slack.rooms import Rooms
 from core.store import schema
@@ -22,6 +23,10 @@ from hub.testing import sample_card, sample_post
 
 COPIES = Statement(select(schema.delivery).order_by(schema.delivery.c.id))
 NOT_TAKING = Statement(select(schema.suppressed))
+
+
+def posting_of(api: Api) -> Posting:
+    return Posting(api, Rooms(api, (), lambda: 0.0), Accounts(api, lambda: 0.0))
 
 
 async def copies(office: Any) -> list[Any]:
@@ -90,6 +95,7 @@ class _Examined:
 
     def __init__(self, hub: Any) -> None:
         self.places = hub.places
+        self.sources = hub.sources
 
 
 @pytest.mark.anyio
@@ -194,7 +200,7 @@ async def test_the_run_is_told_in_the_thread_once_and_output_is_capped(office: A
 @pytest.mark.anyio
 async def test_a_thread_is_told_again_only_of_news() -> None:
     async with workspace() as far, Api(BOT_TOKEN, far.api_url) as api:
-        posting = Posting(api, Rooms(api, (), lambda: 0.0))
+        posting = posting_of(api)
         running = {"run": {"id": "R1"}}
         post = sample_post("C1", card=sample_card(state="APPLYING"), approval=running)
         reference = await posting.post(post)
@@ -208,7 +214,7 @@ async def test_a_thread_is_told_again_only_of_news() -> None:
 @pytest.mark.anyio
 async def test_a_press_never_sets_a_card_back_to_what_it_was() -> None:
     async with workspace() as far, Api(BOT_TOKEN, far.api_url) as api:
-        posting = Posting(api, Rooms(api, (), lambda: 0.0))
+        posting = posting_of(api)
         reference = await posting.post(sample_post("C1", card=sample_card(version=3)))
         await posting.update(reference, sample_post("C1", card=sample_card(version=5, state="COMPLETED", buttons=())))
         (card,) = far.cards()
@@ -220,7 +226,7 @@ async def test_a_press_never_sets_a_card_back_to_what_it_was() -> None:
 @pytest.mark.parametrize("error", ["message_not_found", "cant_update_message", "edit_window_closed"])
 async def test_a_message_that_can_never_be_changed_is_given_up(error: str) -> None:
     async with workspace() as far, Api(BOT_TOKEN, far.api_url) as api:
-        posting = Posting(api, Rooms(api, (), lambda: 0.0))
+        posting = posting_of(api)
         reference = await posting.post(sample_post("C1"))
         far.failures["chat.update"] = [error]
         with pytest.raises(DeliveryFailed) as failed:
@@ -231,7 +237,7 @@ async def test_a_message_that_can_never_be_changed_is_given_up(error: str) -> No
 @pytest.mark.anyio
 async def test_a_card_carries_what_recognises_it_and_no_link_is_unfurled() -> None:
     async with workspace() as far, Api(BOT_TOKEN, far.api_url) as api:
-        await Posting(api, Rooms(api, (), lambda: 0.0)).post(sample_post("T1/U2"))
+        await posting_of(api).post(sample_post("T1/U2"))
         (sent,) = [given for method, given in far.calls if method == "chat.postMessage"]
         assert sent["channel"] == "U2" and sent["unfurl_links"] is False
         assert sent["metadata"]["event_payload"] == {"approval": "A1", "version": 1, "copy": "key-1"}
@@ -262,5 +268,5 @@ def test_the_manifest_has_every_address_or_none() -> None:
 
 def test_every_scope_is_explained_in_the_documentation() -> None:
     page = (Path(__file__).parents[3] / "docs" / "slack.md").read_text()
-    for scope in SCOPES:
+    for scope in [*SCOPES, *WISHED]:
         assert f"`{scope}`" in page
