@@ -1,46 +1,24 @@
-"""Verbs of leases: lock, unlock and locks for people; acquire, heartbeat, release, break, poll, cancel for programs."""
+"""Verbs that programs send about leases: acquire, heartbeat, release, convert, transfer, break, poll, cancel."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from commands.requesting import checked_reason
-from commands.stopping import NoArgs
 from commands.verb import Args, Call, Outcome, Permission, Verb
-from core.clock import parse_duration, rfc3339, show_duration
-from core.errors import Forbidden, Invalid, Refusal
+from core.clock import rfc3339
+from core.errors import Forbidden, Invalid, NotFound
 from core.leases.acquiring import acquire
 from core.leases.ending import break_, release
 from core.leases.lease import Lease, Ticket, in_words
-from core.leases.reading import live, queue
 from core.leases.renewing import heartbeat, heartbeat_session
+from core.leases.replacing import convert, transfer
 from core.leases.request import Acquire
 from core.leases.terms import LEASE_LOCKS, MAX_BATCH, MAX_HOLD_SECONDS, class_of
 from core.leases.waiting import cancel, poll
 from core.store.tx import Tx
-
-LOCK_SECONDS = 1800.0
-"""How long a lock taken by command lives when nobody says `for`."""
-
-
-class LockArgs(Args):
-    """What to lock, for how long, and why."""
-
-    resources: Annotated[list[str], Field(min_length=1, max_length=16)]
-    ttl_seconds: float = LOCK_SECONDS
-    reason: str | None = Field(default=None, max_length=500)
-
-    @field_validator("ttl_seconds", mode="before")
-    @classmethod
-    def _duration(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        try:
-            return parse_duration(value)
-        except Refusal as refusal:
-            raise ValueError(refusal.message) from None
 
 
 class LeaseArgs(Args):
@@ -57,6 +35,7 @@ class AcquireArgs(Args):
     ttl_seconds: float = 30.0
     wait_seconds: float = 0.0
     max_hold_seconds: float = MAX_HOLD_SECONDS
+    lock_delay_seconds: float = 0.0
     priority: int = 0
     purpose: str | None = None
     holder: str | None = None
@@ -76,6 +55,21 @@ class SessionArgs(Args):
 
     session: str = Field(min_length=1, max_length=128)
     leases: Annotated[list[TokenArgs], Field(min_length=1, max_length=MAX_BATCH)]
+
+
+class ConvertArgs(TokenArgs):
+    """Which lease, its token, the mode that it shall have, and how long to wait for that."""
+
+    mode: Literal["exclusive", "shared"]
+    wait_seconds: float = 0.0
+    key: str | None = None
+
+
+class TransferArgs(TokenArgs):
+    """Which lease, its token, and who shall have it: a principal, and the name that its new holder goes by."""
+
+    to: str = Field(max_length=64)
+    holder: str | None = None
 
 
 class BreakArgs(Args):
@@ -109,6 +103,7 @@ def ticket_json(ticket: Ticket) -> dict[str, Any]:
         "ticket": ticket.id,
         "state": ticket.state,
         "position": ticket.position,
+        "expected_seconds": ticket.expected_seconds,
         "resources": list(ticket.resources),
         "lease": lease_json(ticket.lease) if ticket.lease is not None else None,
         "cycle": list(ticket.cycle),
@@ -127,44 +122,6 @@ def _said(got: Lease | Ticket) -> Outcome:
     return Outcome(text=text, data={"ticket": ticket_json(got)}, record=False)
 
 
-def _lock(tx: Tx, call: Call, args: LockArgs, prepared: None) -> Outcome:
-    lease = acquire(
-        tx,
-        Acquire(
-            principal=call.principal.id,
-            resources=tuple(args.resources),
-            ttl_seconds=args.ttl_seconds,
-            max_hold_seconds=max(args.ttl_seconds, 3600.0),
-            purpose=checked_reason(args.reason),
-            channel=call.channel,
-            kind="lock",
-        ),
-    )
-    said = _said(lease)
-    assert isinstance(lease, Lease)
-    until = rfc3339(lease.expires_at or 0)[:16].replace("T", " ")
-    text = f"{said.text} for {show_duration(args.ttl_seconds)}, until {until} UTC"
-    return Outcome(text=text, data=said.data, record=False)
-
-
-def _unlock(tx: Tx, call: Call, args: LeaseArgs, prepared: None) -> Outcome:
-    lease = release(tx, call.principal.id, args.lock_id, None)
-    return Outcome(text=f"{lease.lock_id}: given back", data={"lease": lease_json(lease)}, record=False)
-
-
-def _locks(tx: Tx, call: Call, args: NoArgs, prepared: None) -> Outcome:
-    held, waiting = live(tx), queue(tx)
-    lines = [
-        f"{each.lock_id}  {', '.join(each.resources)}  {each.principal}"
-        + (f"  until {rfc3339(each.expires_at)[:16]}Z" if each.expires_at else "  closed: its run's end is unknown")
-        + (f"  ({each.purpose})" if each.purpose else "")
-        for each in held
-    ]
-    lines += [f"{each.id}  waits for {', '.join(each.resources)}, position {each.position}" for each in waiting]
-    data = {"items": [lease_json(each) for each in held], "waiting": [ticket_json(each) for each in waiting]}
-    return Outcome(text="\n".join(lines) or "Nothing is leased.", data=data)
-
-
 def _acquire(tx: Tx, call: Call, args: AcquireArgs, prepared: None) -> Outcome:
     if args.priority > 0 and not call.world.rights.has(call.principal, "override"):
         raise Forbidden("not_allowed", "a priority above 0 needs the right override")
@@ -178,6 +135,7 @@ def _acquire(tx: Tx, call: Call, args: AcquireArgs, prepared: None) -> Outcome:
                 ttl_seconds=args.ttl_seconds,
                 wait_seconds=args.wait_seconds,
                 max_hold_seconds=args.max_hold_seconds,
+                lock_delay_seconds=args.lock_delay_seconds,
                 rank_class=class_of(args.priority),
                 purpose=args.purpose,
                 holder=args.holder,
@@ -208,6 +166,30 @@ def _release(tx: Tx, call: Call, args: TokenArgs, prepared: None) -> Outcome:
     return Outcome(text=f"{lease.lock_id}: given back", data={"lease": lease_json(lease)}, record=False)
 
 
+def _convert(tx: Tx, call: Call, args: ConvertArgs, prepared: None) -> Outcome:
+    return _said(
+        convert(
+            tx,
+            call.principal.id,
+            args.lock_id,
+            args.token,
+            args.mode,
+            wait_seconds=args.wait_seconds,
+            request_key=args.key,
+        )
+    )
+
+
+def _transfer(tx: Tx, call: Call, args: TransferArgs, prepared: None) -> Outcome:
+    to = call.world.people.find(args.to)
+    if to is None:
+        raise NotFound("unknown_principal", f"nobody in hub.yaml is called {args.to!r}")
+    lease = transfer(
+        tx, call.principal.id, args.lock_id, to.id, token=args.token, holder=args.holder, channel=call.channel
+    )
+    return Outcome(text=f"{lease.lock_id}: {to.id} has it now", data={"lease": lease_json(lease)}, record=False)
+
+
 def _break(tx: Tx, call: Call, args: BreakArgs, prepared: None) -> Outcome:
     reason = checked_reason(args.reason)
     if reason is None:
@@ -221,7 +203,8 @@ def _poll(tx: Tx, call: Call, args: TicketArgs, prepared: None) -> Outcome:
     return Outcome(text=f"{ticket.id}: {ticket.state}", data={"ticket": ticket_json(ticket)}, record=False)
 
 
-def _cancel(tx: Tx, call: Call, args: TicketArgs, prepared: None) -> Outcome:
+def cancel_place(tx: Tx, call: Call, args: TicketArgs, prepared: None = None) -> Outcome:
+    """The place is given up."""
     ticket = cancel(tx, call.principal.id, args.ticket, call.channel)
     return Outcome(text=f"{ticket.id}: {ticket.state}", data={"ticket": ticket_json(ticket)}, record=False)
 
@@ -243,55 +226,15 @@ def _structured(name: str, args: type[Args], run: Any, summary: str, *, urgent: 
 
 
 VERBS = (
-    Verb(
-        name="lock",
-        args=LockArgs,
-        run=_lock,
-        permission=Permission.LEASE,
-        rest="resources",
-        clauses={"for": "ttl_seconds"},
-        because="reason",
-        locks=LEASE_LOCKS,
-        usage="lock <kind:name…> [for 30m] [because <reason>]",
-        summary="Keep everybody off some resources for a while.",
-    ),
-    Verb(
-        name="unlock",
-        args=LeaseArgs,
-        run=_unlock,
-        permission=Permission.LEASE,
-        positional=("lock_id",),
-        locks=LEASE_LOCKS,
-        urgent=True,
-        usage="unlock <lease>",
-        summary="Give a lock back.",
-    ),
-    Verb(
-        name="locks",
-        args=NoArgs,
-        run=_locks,
-        permission=Permission.READ,
-        usage="locks",
-        summary="What is leased, by whom, and who waits.",
-    ),
-    Verb(
-        name="cancel",
-        args=TicketArgs,
-        run=_cancel,
-        permission=Permission.LEASE,
-        positional=("ticket",),
-        locks=LEASE_LOCKS,
-        urgent=True,
-        usage="cancel <ticket>",
-        summary="Give up a place in the queue.",
-    ),
     _structured("lease-acquire", AcquireArgs, _acquire, "Acquire a lease, or a place in the queue."),
     _structured("lease-heartbeat", TokenArgs, _heartbeat, "Renew a lease.", urgent=True),
     _structured(
         "lease-heartbeats", SessionArgs, _heartbeat_session, "Renew several leases of one session.", urgent=True
     ),
     _structured("lease-release", TokenArgs, _release, "Give a lease back.", urgent=True),
+    _structured("lease-convert", ConvertArgs, _convert, "Hold in another mode: shared, or alone."),
+    _structured("lease-transfer", TransferArgs, _transfer, "Give a lease to another principal or holder."),
     _structured("lease-break", BreakArgs, _break, "End another's lease."),
     _structured("lease-poll", TicketArgs, _poll, "Look at a place in the queue, which keeps it.", urgent=True),
-    _structured("lease-cancel", TicketArgs, _cancel, "Give up a place in the queue.", urgent=True),
+    _structured("lease-cancel", TicketArgs, cancel_place, "Give up a place in the queue.", urgent=True),
 )

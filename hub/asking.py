@@ -145,6 +145,16 @@ def _asked(policy: Policy, people: list[Principal], adapters: Mapping[str, Adapt
             yield from (found for each in people if (found := _reach(name, adapter, each)))
 
 
+def preferred(
+    person: Principal,
+    adapters: Mapping[str, Adapter],
+    works: Callable[[str], bool],
+    dead: frozenset[tuple[str, str]],
+) -> Target | None:
+    """Where that person is reached: on the first channel that they prefer and that works; None where nowhere."""
+    return next(_preferred([person], adapters, works, dead), None)
+
+
 def _preferred(
     people: list[Principal],
     adapters: Mapping[str, Adapter],

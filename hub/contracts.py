@@ -468,6 +468,18 @@ class Telling(Protocol):
 
 
 @runtime_checkable
+class Messaging(Protocol):
+    """What a channel adds that can bring one person a message that is no card."""
+
+    async def message(self, address: str, text: str, key: str) -> None:
+        """Show `text`, plain and to be escaped, at `address`. Raises DeliveryFailed.
+
+        `key` is the same whenever this message is tried again, and never otherwise.
+        """
+        ...
+
+
+@runtime_checkable
 class Digesting(Protocol):
     """What a channel adds that can show several copies for one person in one message."""
 

@@ -50,6 +50,8 @@ from hub.delivery import Delivery
 from hub.feed import Feed
 from hub.http.origin import origins, reachable
 from hub.limits import Limiter
+from hub.locks import Locks
+from hub.messenger import Messenger
 from hub.metrics import Metrics
 from hub.news import follow
 from hub.opening import opened
@@ -156,7 +158,15 @@ class Hub:
         self.checkpoints = Checkpoints(db, keys.checkpoint, data, lambda: self._world)
         self.reviewing = Reviewing(db, lambda: self._world, self._carrier)
         self.runner = Runner(db, world=lambda: self._world, carrier=self._carrier, sealer=keys.sealer)
-        self.timers = Timers(db, lambda: self._world)
+        self.messenger = Messenger(
+            db,
+            world=lambda: self._world,
+            adapters=lambda: self.adapters,
+            works=self.delivery.works,
+            tell=self._tell,
+        )
+        self.locks = Locks(self.messenger)
+        self.timers = Timers(db, lambda: self._world, self.locks)
         self.whois = WhoIs(
             db=db,
             world=lambda: self._world,
@@ -221,7 +231,7 @@ class Hub:
         await self._stack.enter_async_context(self.delivery.run())
         loops = (
             *(self.reviewing.run, self.runner.run, self.timers.run, self.checkpoints.run, self.scheduler.run),
-            self.whois.run,
+            *(self.whois.run, self.messenger.run),
         )
         self._background = [asyncio.create_task(_forever(run)) for run in loops]
         self._serving = True
@@ -278,7 +288,9 @@ class Hub:
                 self.reviewing.wake()
 
     def _plan(self, tx: Tx) -> None:
-        """In the writer's transaction: whatever changed an approval also changes the copies of its card."""
+        """In the writer's transaction: whatever changed an approval also changes the copies of its card, and whoever a
+        lease concerns will hear of it."""
+        self.locks.plan(tx, self._world)
         changed = {
             int(draft.subject[1:])
             for draft in tx.drafts

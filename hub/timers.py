@@ -20,6 +20,7 @@ from core.approvals.grant import next_over as next_grant_over
 from core.approvals.nudge import next_deadline as next_nudge
 from core.approvals.nudge import nudge
 from core.clock import SECOND
+from core.leases.reminding import next_reminder
 from core.leases.terms import LEASE_LOCKS
 from core.leases.ticking import forget as forget_leases
 from core.leases.ticking import next_deadline as next_lapse
@@ -32,6 +33,7 @@ from core.store.statement import Statement
 from core.store.tx import Tx
 from core.world import World
 from hub import receiving
+from hub.locks import Locks, keep_places, lapsing
 
 _TICK_SECONDS = 1.0
 _SWEEP_SECONDS = 600.0
@@ -47,8 +49,9 @@ logger = logging.getLogger("interlock.timers")
 class Timers:
     """Makes visible what the guards already enforce; a timer that is late delays nothing but the news."""
 
-    def __init__(self, db: Database, world: Callable[[], World]) -> None:
+    def __init__(self, db: Database, world: Callable[[], World], locks: Locks) -> None:
         self._db = db
+        self._locks = locks
         self._world = world
         self._woken = asyncio.Event()
         self._swept = float("-inf")
@@ -75,6 +78,11 @@ class Timers:
 
     async def _serve(self) -> None:
         now = self._db.now_us()
+        if await self._db.read(lapsing):
+            await self._db.write(keep_places, locks=LEASE_LOCKS, urgent=True)
+        reminder = await self._db.read(next_reminder)
+        if reminder is not None and reminder <= now:
+            await self._db.write(self._locks.remind, self._world(), locks=LEASE_LOCKS, urgent=True)
         lapse = await self._db.read(next_lapse)
         if lapse is not None and lapse <= now:
             await self._db.write(tick, locks=LEASE_LOCKS, urgent=True)

@@ -51,6 +51,8 @@ class Chat:
         """(reference that was updated or None, what was to be shown)."""
         self.failures: list[Exception] = []
         """Raised one after the other before anything is taken."""
+        self.messages: list[tuple[str, str]] = []
+        """(address, text) of what was no card."""
         self.tries = 0
         self.hold: asyncio.Event | None = None
         self.entered = asyncio.Event()
@@ -77,6 +79,15 @@ class Chat:
             await self.hold.wait()
         self.posts.append((reference, post))
         return reference or f"message {len(self.posts)} in {post.address}"
+
+    async def message(self, address: str, text: str, key: str) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.messages.append((address, text))
+
+    def told(self, address: str) -> list[str]:
+        """What a person was told that was no card, in order."""
+        return [text for each, text in self.messages if each == address]
 
     def address_of(self, identities: Mapping[str, str], email: str | None) -> str | None:
         return f"@{email.partition('@')[0]}" if email and email != "dee@example.com" else None

@@ -90,6 +90,13 @@ class EmailAdapter:
         await self._send(post, message)
         return said.reference
 
+    async def message(self, address: str, text: str, key: str) -> None:
+        if not self._open:
+            raise DeliveryFailed("the channel is not open")
+        now = datetime.fromtimestamp(self._hub.clock.wall_us() / 1_000_000, UTC)
+        mail = render.message(self._settings, address, text, key=key, now=now)
+        await self._outgoing.send(mail, sender="", recipient=address)
+
     async def post_digest(self, posts: Sequence[Post]) -> list[str]:
         """One mail with all of them, each with its own buttons; a single one is a mail as any other."""
         if len(posts) == 1:

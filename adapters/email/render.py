@@ -103,6 +103,21 @@ def mail(settings: Settings, post: Post, *, root: str | None, now: datetime, zon
     return found
 
 
+def message(settings: Settings, address: str, text: str, *, key: str, now: datetime) -> EmailMessage:
+    """One mail of plain words; its subject is how they begin."""
+    found = EmailMessage()
+    found["From"] = formataddr(("Interlock", settings.address))
+    found["To"] = address
+    found["Subject"] = " ".join(text.split())[:120]
+    found["Date"] = format_datetime(now)
+    found["Message-ID"] = f"<{key}@{settings.domain}>"
+    found["Auto-Submitted"] = "auto-generated"
+    found["X-Auto-Response-Suppress"] = "All"
+    found["X-Loop"] = settings.address
+    found.set_content(f"{text}\n")
+    return found
+
+
 def digest(settings: Settings, posts: Sequence[Post], *, now: datetime) -> EmailMessage:
     """One mail about several requests: a line and a link for each. A reply to it decides nothing; its links do."""
     found = EmailMessage()

@@ -228,6 +228,9 @@ class SlackAdapter:
         await self._demand_ours()
         return await self._posting.post(post)
 
+    async def message(self, address: str, text: str, key: str) -> None:
+        await self._posting.message(address, text)
+
     async def update(self, reference: str, post: Post) -> str:
         await self._demand_ours()
         return await self._posting.update(reference, post)

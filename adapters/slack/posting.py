@@ -82,6 +82,12 @@ class Posting:
         )
         return reference
 
+    async def message(self, address: str, text: str) -> None:
+        """A plain message stands there. Raises DeliveryFailed."""
+        place = await self._place(address)
+        quiet = {"unfurl_links": False, "unfurl_media": False}
+        await self._call("chat.postMessage", render.plain_message(text), place=place, channel=place, **quiet)
+
     async def _send(self, method: str, post: Post, **where: Any) -> Mapping[str, Any]:
         """The card is there, or a line in its place that says where to see it, when Slack does not take its form."""
         message = render.card_message(post.card)

@@ -68,6 +68,11 @@ def bare_message(card: Card) -> Message:
     return Message(text=escape(cut(line, TEXT)), blocks=(_section(plain(line)),))
 
 
+def plain_message(text: str) -> Message:
+    """Words that are no card."""
+    return Message(text=escape(cut(text, TEXT)), blocks=(_section(plain(text)),))
+
+
 def not_opened(heard: Heard, why: str, command: str) -> str:
     """What somebody is told whose dialog did not open, with another way to the same end."""
     words = f"The dialog did not open: {why}. Nothing was done. Press again"

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, and_, bindparam, or_, select
 
 from core.clock import rfc3339
-from core.ids import show
+from core.ids import parse, show
 from core.leases.lease import Holder, Lease, Ticket, holder_of, lease_of
 from core.leases.looking import view_of
 from core.leases.resource import conflict
@@ -31,6 +31,7 @@ _WAITING = Statement(
     .order_by(_T.c.rank_class, _T.c.arrival)
     .limit(bindparam("most", type_=Integer()))
 )
+_BY_TICKET = Statement(select(_T).where(_T.c.ticket == bindparam("ticket")))
 _OF_APPROVAL = Statement(select(_T).where(_T.c.approval == bindparam("approval"), _T.c.state == "waiting"))
 
 
@@ -43,6 +44,12 @@ def queue(reader: Reader, most: int = 500) -> list[Ticket]:
     """Everybody who waits and keeps asking, best rank first, with their position."""
     rows = reader.all(_WAITING, most=most, now_us=reader.now_us)
     return [place_of(reader, row) for row in rows]
+
+
+def in_the_way(reader: Reader, ticket: Ticket) -> list[Holder]:
+    """Who holds what that place waits for."""
+    row = reader.one(_BY_TICKET, ticket=parse("T", ticket.id))
+    return [] if row is None else [holder_of(each) for each in view_of(reader, row).leases() if not each["lapsed"]]
 
 
 def holder_json(holder: Holder) -> dict[str, Any]:

@@ -712,6 +712,20 @@ delivery = Table(
     Index("delivery_due", "state", "due_at"),
 )
 
+notice = Table(
+    "notice",
+    metadata,
+    # What one person is to be told that is no card; gone once it arrived or was given up.
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("principal", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    _us("due_at", nullable=False),
+    _us("created_at", nullable=False),
+    Index("notice_due", "due_at"),
+)
+
 shown = Table(
     "shown",
     metadata,

@@ -50,6 +50,8 @@ def routes() -> list[BaseRoute]:
         _hot("/v1/leases/heartbeat", heartbeats, "POST", "Renew up to 200 leases of one session.", _HEARTBEATS),
         _hot("/v1/leases/{lock_id}/heartbeat", heartbeat, "POST", "Renew a lease.", _TOKEN),
         _hot("/v1/leases/{lock_id}/release", release, "POST", "Give a lease back.", _TOKEN),
+        _hot("/v1/leases/{lock_id}/convert", convert, "POST", "Hold in another mode: shared, or alone.", _CONVERT),
+        _hot("/v1/leases/{lock_id}/transfer", transfer, "POST", "Give it to another principal or holder.", _TRANSFER),
         _hot("/v1/leases/{lock_id}/break", break_lease, "POST", "End another's lease.", {"reason": {"type": "string"}}),
         _hot("/v1/leases/tickets/{ticket}", look_at_ticket, "GET", "A place in the queue; asking keeps it.", None),
         _hot("/v1/leases/tickets/{ticket}", give_up_ticket, "DELETE", "Give up a place in the queue.", None),
@@ -73,9 +75,18 @@ async def list_leases(ask: Asked, cursor: Cursor = None, limit: Limit = 100) -> 
 @needs(verb("lease-acquire"))
 async def acquire(ask: Ask) -> Response:
     """200 with the lease, 202 with a ticket."""
-    args = _object(ask)
+    return await _lease_or_place(ask, "lease-acquire", _object(ask))
+
+
+@needs(verb("lease-convert"))
+async def convert(ask: Ask) -> Response:
+    """200 with the lease that stands in place of this one, 202 with a ticket."""
+    return await _lease_or_place(ask, "lease-convert", {**_object(ask), "lock_id": ask.request.path_params["lock_id"]})
+
+
+async def _lease_or_place(ask: Ask, name: str, args: dict[str, Any]) -> Response:
     key = ask.request.headers.get("idempotency-key")
-    reply = await ask.act("lease-acquire", {"key": key, **args} if key is not None else args)
+    reply = await ask.act(name, {"key": key, **args} if key is not None else args)
     if "lease" in reply.data:
         return answer(reply.data["lease"])
     ticket = reply.data["ticket"]
@@ -99,6 +110,12 @@ async def heartbeats(ask: Ask) -> Response:
 async def release(ask: Ask) -> Response:
     """The lease as it ended."""
     return await _on_lease(ask, "lease-release")
+
+
+@needs(verb("lease-transfer"))
+async def transfer(ask: Ask) -> Response:
+    """The lease of whoever has it now, which stands in place of this one."""
+    return await _on_lease(ask, "lease-transfer")
 
 
 @needs(verb("lease-break"))
@@ -171,7 +188,10 @@ _ACQUIRE = {
     "holder": {"type": "string"},
     "session": {"type": "string"},
     "max_hold_seconds": {"type": "number"},
+    "lock_delay_seconds": {"type": "number"},
 }
+_CONVERT = {**_TOKEN, "mode": _ACQUIRE["mode"], "wait_seconds": {"type": "number"}}
+_TRANSFER = {**_TOKEN, "to": {"type": "string"}, "holder": {"type": "string"}}
 _HEARTBEATS = {
     "session": {"type": "string"},
     "leases": {
@@ -185,7 +205,7 @@ _HEARTBEATS = {
         },
     },
 }
-_REQUIRED = ("resources", "token", "reason", "leases")
+_REQUIRED = ("resources", "token", "reason", "leases", "to")
 
 
 def _hot(
@@ -201,7 +221,7 @@ def _hot(
         "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{shape}"}}},
     }
     operation: dict[str, Any] = {"summary": summary, "tags": ["leases"], "responses": {"200": done}}
-    if path.endswith("/acquire"):
+    if path.endswith(("/acquire", "/convert")):
         operation["responses"]["202"] = {**done, "description": "A place in the queue."}
         operation["responses"]["202"]["content"] = {
             "application/json": {"schema": {"$ref": "#/components/schemas/Ticket"}}

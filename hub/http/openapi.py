@@ -177,6 +177,7 @@ _SCHEMAS: dict[str, Any] = {
         ticket=_TEXT,
         state=_TEXT,
         position=_NUMBER,
+        expected_seconds={"type": ["number", "null"]},
         cycle={"type": "array", "items": {"type": "object"}},
         detail=_MAYBE_TEXT,
         lease={"anyOf": [{"$ref": "#/components/schemas/Lease"}, {"type": "null"}]},

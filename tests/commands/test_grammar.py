@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands import deciding, leasing, reading, requesting, stopping
+from commands import deciding, leasing, locking, reading, requesting, stopping
 from commands.grammar import parse, tokenize
 from commands.registry import Registry
 from commands.verb import Permission
 from core.apply.action import Action, CommandSpec, Param
 from core.errors import Refusal
 
-FAMILIES = (requesting, deciding, reading, stopping, leasing)
+FAMILIES = (requesting, deciding, reading, stopping, leasing, locking)
 REGISTRY = Registry([verb for family in FAMILIES for verb in family.VERBS])
 ACTIONS = {
     "deploy": Action(

@@ -1,0 +1,277 @@
+"""Verbs of people who hold resources by hand: lock, extend, unlock, transfer, break, locks, cancel."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator, model_validator
+
+from commands.leasing import LeaseArgs, TicketArgs, cancel_place, lease_json, ticket_json
+from commands.requesting import checked_reason
+from commands.stopping import NoArgs
+from commands.verb import Args, Call, Outcome, Permission, Verb
+from core.clock import parse_duration, show_duration
+from core.errors import Invalid, NotFound, Refusal
+from core.leases.acquiring import acquire
+from core.leases.ending import break_, release
+from core.leases.extending import extend
+from core.leases.lease import Holder, Lease, Ticket
+from core.leases.reading import in_the_way, live, queue
+from core.leases.replacing import transfer
+from core.leases.request import Acquire, Mode
+from core.leases.terms import LEASE_LOCKS
+from core.moments import show_moment, zone_of
+from core.people.directory import Kind
+from core.store.tx import Tx
+
+LOCK_SECONDS = 1800.0
+"""How long a lock lives when nobody says `for`."""
+WAIT_SECONDS = 86_400.0
+"""How long a person stands in the queue; the hub keeps the place meanwhile (hub/locks.py)."""
+_SHARED = "shared"
+
+
+def seconds_of(value: Any) -> Any:
+    """The seconds of a duration as people type it; anything else as it is. Raises ValueError."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_duration(value)
+    except Refusal as refusal:
+        raise ValueError(refusal.message) from None
+
+
+class LockArgs(Args):
+    """What to lock, together with other readers or alone, for how long, and why."""
+
+    resources: Annotated[list[str], Field(min_length=1, max_length=16)]
+    mode: Mode = "exclusive"
+    ttl_seconds: float = LOCK_SECONDS
+    reason: str | None = Field(default=None, max_length=500)
+
+    _duration = field_validator("ttl_seconds", mode="before")(seconds_of)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _told_apart(cls, given: Any) -> Any:
+        """`shared` among the resources is a mode: no resource is called without a kind."""
+        if not isinstance(given, dict) or not isinstance(given.get("resources"), list):
+            return given
+        named = [each for each in given["resources"] if each != _SHARED]
+        return given if len(named) == len(given["resources"]) else {**given, "resources": named, "mode": _SHARED}
+
+
+class ExtendArgs(Args):
+    """Which lock, and by how much."""
+
+    lock_id: str
+    seconds: float
+
+    _duration = field_validator("seconds", mode="before")(seconds_of)
+
+
+class TransferArgs(Args):
+    """Which lock, and to whom."""
+
+    lock_id: str
+    to: str = Field(max_length=64)
+
+
+class BreakArgs(Args):
+    """Which lease, and why."""
+
+    lock_id: str
+    reason: str = Field(min_length=1, max_length=500)
+
+
+def _lock(tx: Tx, call: Call, args: LockArgs, prepared: None) -> Outcome:
+    got = acquire(
+        tx,
+        Acquire(
+            principal=call.principal.id,
+            resources=tuple(args.resources),
+            mode=args.mode,
+            ttl_seconds=args.ttl_seconds,
+            wait_seconds=WAIT_SECONDS,
+            max_hold_seconds=max(args.ttl_seconds, 3600.0),
+            purpose=checked_reason(args.reason),
+            channel=call.channel,
+            kind="lock",
+        ),
+    )
+    if isinstance(got, Lease):
+        return Outcome(text=held_text(call, got), data={"lease": lease_json(got)}, record=False)
+    if got.state == "refused":
+        refusal = got.refusal()
+        return Outcome(ok=False, code=refusal.code, text=refusal.message, refusal=refusal)
+    lines = [f"{_who(call, each)}." for each in in_the_way(tx, got)]
+    lines.append(
+        f"{got.id}: you are {place_text(got)} for {', '.join(got.resources)}. You hear when it is yours; "
+        f"`cancel {got.id}` gives the place up."
+    )
+    return Outcome(text="\n".join(lines), data={"ticket": ticket_json(got)}, record=False)
+
+
+def held_text(call: Call, lease: Lease) -> str:
+    """What whoever locked something reads."""
+    shared = " together with others" if lease.mode == _SHARED else ""
+    until = show_moment(lease.expires_at or 0, zone_of(call.principal, call.world.timezone))
+    return f"{lease.lock_id}: you hold {', '.join(lease.resources)}{shared} until {until}"
+
+
+def place_text(ticket: Ticket) -> str:
+    """`2nd in the queue, about 12m`."""
+    text = f"{ordinal(ticket.position)} in the queue"
+    if ticket.expected_seconds is None:
+        return text
+    return f"{text}, about {show_duration(max(60.0, round(ticket.expected_seconds / 60) * 60.0))}"
+
+
+def ordinal(number: int) -> str:
+    """`1st`, `2nd`, `11th`."""
+    ends = {1: "st", 2: "nd", 3: "rd"}
+    return f"{number}{'th' if number % 100 in (11, 12, 13) else ends.get(number % 10, 'th')}"
+
+
+def _name(call: Call, principal: str) -> str:
+    found = call.world.people.find(principal)
+    return found.name if found is not None else principal
+
+
+def _who(call: Call, holder: Holder) -> str:
+    """`Bo Lind has env:prod (L7) until …: migration`."""
+    text = f"{_name(call, holder.principal)} has {', '.join(holder.resources)} ({holder.lock_id})"
+    if holder.expires_at is None:
+        text += ", closed: how its run ended is unknown"
+    else:
+        text += f" until {show_moment(holder.expires_at, zone_of(call.principal, call.world.timezone))}"
+    return f"{text}: {holder.purpose}" if holder.purpose else text
+
+
+def _extend(tx: Tx, call: Call, args: ExtendArgs, prepared: None) -> Outcome:
+    lease = extend(tx, call.principal.id, args.lock_id, args.seconds, call.channel)
+    return Outcome(text=held_text(call, lease), data={"lease": lease_json(lease)}, record=False)
+
+
+def _unlock(tx: Tx, call: Call, args: LeaseArgs, prepared: None) -> Outcome:
+    lease = release(tx, call.principal.id, args.lock_id, None)
+    return Outcome(text=f"{lease.lock_id}: given back", data={"lease": lease_json(lease)}, record=False)
+
+
+def _transfer(tx: Tx, call: Call, args: TransferArgs, prepared: None) -> Outcome:
+    to = call.world.people.find(args.to.removeprefix("@"))
+    if to is None or to.kind is not Kind.PERSON:
+        raise NotFound("unknown_person", f"nobody in hub.yaml is called {args.to!r}")
+    any_owner = call.principal.kind is Kind.PERSON and call.world.rights.has(call.principal, "break")
+    lease = transfer(tx, call.principal.id, args.lock_id, to.id, any_owner=any_owner, channel=call.channel)
+    text = f"{lease.lock_id}: {to.name} has {', '.join(lease.resources)} now, in place of {args.lock_id}"
+    return Outcome(text=text, data={"lease": lease_json(lease)}, record=False)
+
+
+def _break(tx: Tx, call: Call, args: BreakArgs, prepared: None) -> Outcome:
+    reason = checked_reason(args.reason)
+    if reason is None:
+        raise Invalid("reason_required", f"say why {args.lock_id} is broken: its holder will read it")
+    lease = break_(tx, call.principal.id, args.lock_id, reason, call.channel)
+    text = f"{lease.lock_id}: broken; {_name(call, lease.principal)} had {', '.join(lease.resources)} and is told why"
+    return Outcome(text=text, data={"lease": lease_json(lease)}, record=False)
+
+
+def _locks(tx: Tx, call: Call, args: NoArgs, prepared: None) -> Outcome:
+    held, waiting = live(tx), queue(tx)
+    zone = zone_of(call.principal, call.world.timezone)
+    lines = [
+        f"{each.lock_id}  {', '.join(each.resources)}  {_name(call, each.principal)}"
+        + ("  shared" if each.mode == _SHARED else "")
+        + (f"  until {show_moment(each.expires_at, zone)}" if each.expires_at else "  closed: its run's end is unknown")
+        + (f"  ({each.purpose})" if each.purpose else "")
+        for each in held
+    ]
+    lines += [
+        f"{each.id}  {_name(call, each.principal)} waits for {', '.join(each.resources)}, {place_text(each)}"
+        for each in waiting
+    ]
+    data = {"items": [lease_json(each) for each in held], "waiting": [ticket_json(each) for each in waiting]}
+    return Outcome(text="\n".join(lines) or "Nothing is leased.", data=data)
+
+
+VERBS = (
+    Verb(
+        name="lock",
+        args=LockArgs,
+        run=_lock,
+        permission=Permission.LEASE,
+        rest="resources",
+        clauses={"for": "ttl_seconds"},
+        because="reason",
+        locks=LEASE_LOCKS,
+        usage="lock [shared] <kind:name…> [for 30m] [because <reason>]",
+        summary="Keep everybody off some resources for a while, or stand in the queue for them.",
+    ),
+    Verb(
+        name="extend",
+        args=ExtendArgs,
+        run=_extend,
+        permission=Permission.LEASE,
+        positional=("lock_id", "seconds"),
+        clauses={"for": "seconds", "by": "seconds"},
+        locks=LEASE_LOCKS,
+        urgent=True,
+        usage="extend <lock> <30m>",
+        summary="Keep a lock for longer.",
+    ),
+    Verb(
+        name="unlock",
+        args=LeaseArgs,
+        run=_unlock,
+        permission=Permission.LEASE,
+        positional=("lock_id",),
+        locks=LEASE_LOCKS,
+        urgent=True,
+        usage="unlock <lock>",
+        summary="Give a lock back.",
+    ),
+    Verb(
+        name="transfer",
+        args=TransferArgs,
+        run=_transfer,
+        permission=Permission.LEASE,
+        positional=("lock_id",),
+        clauses={"to": "to"},
+        locks=LEASE_LOCKS,
+        usage="transfer <lock> to @<person>",
+        summary="Give a lock to somebody else, with nobody in between.",
+    ),
+    Verb(
+        name="break",
+        args=BreakArgs,
+        run=_break,
+        permission=Permission.BREAK,
+        people_only=True,
+        positional=("lock_id",),
+        because="reason",
+        locks=LEASE_LOCKS,
+        urgent=True,
+        usage="break <lease> because <reason>",
+        summary="End another's lease; its holder is told why.",
+    ),
+    Verb(
+        name="locks",
+        args=NoArgs,
+        run=_locks,
+        permission=Permission.READ,
+        usage="locks",
+        summary="What is leased, by whom, until when and why, and who waits.",
+    ),
+    Verb(
+        name="cancel",
+        args=TicketArgs,
+        run=cancel_place,
+        permission=Permission.LEASE,
+        positional=("ticket",),
+        locks=LEASE_LOCKS,
+        urgent=True,
+        usage="cancel <ticket>",
+        summary="Give up a place in the queue.",
+    ),
+)
