@@ -160,14 +160,46 @@ class Operation(Section):
     )
 
     @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
-        if (self.command is None) == (self.http is None):
+    def _one_way(self) -> Self:
+        if sum(way is not None for way in self._ways()) != 1:
             raise wrong("needs either command or http", 'write command: ["./ops/deploy", "{service}"]')
         if self.command is not None and placeholders(self.command[0]):
             raise wrong(
                 "the program itself cannot come from a parameter", "name it, and give the parameter as an argument"
             )
         if self.http is not None and (self.env or self.run_as or self.cwd or self.secrets != "env"):
+            raise wrong("env, secrets, run_as and cwd are for commands", "take them out")
+        return self
+
+    def _ways(self) -> tuple[object, ...]:
+        """The ways in which it could be done; exactly one is given."""
+        return self.command, self.http
+
+
+class AgentWork(Section):
+    """Which agents may carry it out, and how."""
+
+    labels: list[Name] = Field(default=[], max_length=20, description="Labels that the agent must all have.")
+    heartbeat: Duration = Field(default=60_000, description="An agent not heard of for so long is lost; 1m.")
+    priority: int = Field(default=0, ge=-100, le=100, description="Higher is given out first.")
+    tries: int = Field(default=3, ge=1, le=20, description="How often it is given out where it is retry_safe.")
+
+
+class ApplyOperation(Operation):
+    """How it is carried out: by a command, a call, or an agent."""
+
+    agent: AgentWork | None = Field(
+        default=None, description="An agent carries it out instead of a command; `timeout` is 1h for it."
+    )
+
+    def _ways(self) -> tuple[object, ...]:
+        return *super()._ways(), self.agent
+
+    @model_validator(mode="after")
+    def _unhurried(self) -> Self:
+        if self.agent is not None and self.agent.heartbeat < 1_000:
+            raise wrong("an agent needs some time between heartbeats", "write agent: {heartbeat: 30s}")
+        if self.agent is not None and (self.env or self.run_as or self.cwd or self.secrets != "env"):
             raise wrong("env, secrets, run_as and cwd are for commands", "take them out")
         return self
 
@@ -207,7 +239,7 @@ class Action(Section):
         default=[], alias="validate", max_length=20, description="Steps that must succeed before anybody is asked."
     )
     preview: PreviewOperation | None = Field(default=None, description="Shows the effect; runs without side effects.")
-    apply: Operation = Field(description="Carries it out.")
+    apply: ApplyOperation = Field(description="Carries it out.")
     rollback: RollbackOperation | None = Field(default=None, description="Takes it back.")
     stash: Operation | None = Field(
         default=None,

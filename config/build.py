@@ -14,7 +14,7 @@ from config import action_schema, policy_schema, schema
 from config.scalars import per_second
 from config.secrets import Secrets
 from config.source import Source
-from core.apply.action import Action, CommandSpec, HttpSpec, Operation, Preview
+from core.apply.action import Action, AgentSpec, CommandSpec, HttpSpec, Operation, Preview
 from core.apply.params import plain_number
 from core.audit.canonical import canonical
 from core.people.assurance import Assurance
@@ -108,7 +108,7 @@ def action(name: str, given: action_schema.Action) -> Action:
         files=tuple(given.files),
         validate=tuple(_operation(each) for each in given.validation),
         preview=Preview(operation=_operation(preview), compare=preview.compare) if preview else None,
-        apply=_operation(given.apply),
+        apply=_apply(given.apply),
         rollback=_operation(given.rollback) if given.rollback else None,
         rollback_preview=_operation(given.rollback.preview) if given.rollback and given.rollback.preview else None,
         stash=_operation(given.stash) if given.stash else None,
@@ -213,6 +213,18 @@ def _person(name: str, person: schema.Person, mail: Iterable[str] = (), slack: I
         prefer=tuple(person.prefer),
         digest_seconds=(person.digest or 0) / 1000,
         identities=identities,
+    )
+
+
+def _apply(given: action_schema.ApplyOperation) -> Operation | AgentSpec:
+    if given.agent is None:
+        return _operation(given)
+    return AgentSpec(
+        labels=tuple(sorted(set(given.agent.labels))),
+        timeout_seconds=(given.timeout or 3_600_000) / 1000,
+        heartbeat_seconds=given.agent.heartbeat / 1000,
+        priority=given.agent.priority,
+        tries=given.agent.tries,
     )
 
 

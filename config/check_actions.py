@@ -68,6 +68,11 @@ def _operation(source: Source, path: Path, operation: Operation, action: Action)
     if operation.http is not None:
         yield from _http(source, (*path, "http"), operation, action)
         return
+    if operation.command is None:  # an agent's
+        for name, param in action.params.items():
+            if param.secret:
+                yield source.problem(path, f"{name} is secret, and no agent is told secrets", "use a command")
+        return
     command = operation.command or []
     for at, argument in enumerate(command):
         alone = argument.startswith("{") and not argument.startswith("{{")

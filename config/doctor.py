@@ -20,7 +20,7 @@ from config.hub import read_config
 from config.loader import Loaded
 from config.settings import Settings
 from config.verifying import reading
-from core.apply.action import Action, CommandSpec, Operation
+from core.apply.action import Action, AgentSpec, CommandSpec, Operation
 from core.approvals.freeze import freezes
 from core.audit.anchors import is_outside, parse_anchor, read_notes
 from core.clock import SystemClock, rfc3339, show_duration
@@ -203,7 +203,7 @@ def _anchor(path: Path) -> Iterator[Examined]:
         yield ok(f"the newest checkpoint in {path} is {show_duration(age)} old")
 
 
-def _operations(action: Action) -> Iterator[Operation]:
+def _operations(action: Action) -> Iterator[Operation | AgentSpec]:
     yield from action.validate
     if action.preview is not None:
         yield action.preview.operation

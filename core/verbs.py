@@ -8,7 +8,7 @@ VERBS = frozenset(
         *("withdraw", "apply", "retry", "rollback", "resolve", "stop", "resume", "break-glass", "grant", "grants"),
         *("revoke", "delegate", "delegations", "undelegate", "away", "freeze", "unfreeze", "freezes", "override"),
         *("lock", "extend", "unlock", "locks", "transfer", "cancel", "schedule", "schedules", "pause", "unschedule"),
-        *("unpause", "fire", "suspend", "unsuspend", "agents", "tell", "heartbeat", "messages", "ack"),
+        *("unpause", "fire", "suspend", "unsuspend", "agents", "work", "tell", "heartbeat", "messages", "ack"),
         *("status", "whoami", "link", "help"),
     }
 )

@@ -295,9 +295,23 @@ def _run(approval: Mapping[str, Any]) -> Iterator[Field]:
         ended = f", exit {run['exit']}" if run.get("exit") is not None else ""
         why = f" ({show(run['why'])})" if run.get("why") else ""
         yield Field(label=label, value=f"{run['id']} {str(run['state']).lower()}{ended}{why}")
+        yield from _work(run.get("work") or {})
         if run.get("output_tail"):
             yield Field(label=said, value=show(run["output_tail"], multiline=True), code=True)
     yield from _rollback(approval.get("rollback") or {})
+
+
+def _work(work: Mapping[str, Any]) -> Iterator[Field]:
+    """Which agent carries it out, and what it says of it, which is its claim."""
+    if not work or (work["state"] == "ended" and not work["agent"]):
+        return
+    labels = ", ".join(work["labels"]) or "any labels"
+    yield Field(label="Agent", value=show(work["agent"] or f"none yet; it waits for one with {labels}"))
+    said = work["claims"]
+    lines = [show(said["progress"])] if said["progress"] else []
+    lines += [show(" ".join(str(each[key]) for key in ("name", "url") if each.get(key))) for each in said["artifacts"]]
+    if lines:
+        yield Field(label=f"{show(str(work['agent']))} says", value="\n".join(lines))
 
 
 def _rollback(rollback: Mapping[str, Any]) -> Iterator[Field]:

@@ -279,6 +279,7 @@ class Hub:
                     self.runner.granted(subject)
             elif event == "apply:stopped":
                 self.runner.stop(int(subject[1:]))
+                self.timers.wake()
             elif event in _OWNERS_ARE_TOLD or event == "agent:told":
                 self._tell_of(entry)
             elif event == "hub:halted":

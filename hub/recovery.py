@@ -14,6 +14,7 @@ from core.approvals.run import Run, running
 from core.leases.terms import LEASE_LOCKS
 from core.store.database import Database
 from core.store.tx import Tx
+from core.work.work import BY_AGENT
 from core.world import World
 
 logger = logging.getLogger("interlock.recovery")
@@ -23,9 +24,9 @@ async def recover(db: Database, world: Callable[[], World]) -> int:
     """Every run that a former hub left behind has an end; how many.
 
     A run whose process was never let go has FAILED: nothing of it ran. Of any other nobody saw the end, so it is
-    UNKNOWN after its process group was killed, and a person resolves it.
+    UNKNOWN after its process group was killed, and a person resolves it. What an agent carries out goes on without us.
     """
-    left = await db.read(running)
+    left = [run for run in await db.read(running) if run.process != BY_AGENT]
     for run in left:
         if run.process is None:
             await db.write(_end, run.id, "failed", "the hub ended before the command began", True, locks=LEASE_LOCKS)

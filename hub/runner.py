@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from core.apply.action import Action, HttpSpec
+from core.apply.action import Action, AgentSpec, HttpSpec
 from core.apply.deadline import Deadline
 from core.apply.environment import RunMarks
 from core.apply.identity import Identity
@@ -51,6 +51,7 @@ from core.store.rows import Reader
 from core.store.tx import Tx
 from core.world import World
 from hub.attempts import attempts
+from hub.attending import Attending, left_to_agents
 from hub.carrying import Act, Carrier, Result
 from hub.holding import Holding
 from hub.preparing import bound_now, moved, stashed
@@ -107,6 +108,7 @@ class Runner:
         self._refused: dict[int, tuple[int, int]] = {}
         """Approval -> its version at the last refused start, and how often it was refused at that version."""
         self._holding = Holding(db)
+        self._attending = Attending(db, self._holding)
         self.live: dict[int, Live] = {}
 
     def wake(self) -> None:
@@ -131,6 +133,8 @@ class Runner:
     async def run(self) -> None:
         """Until cancelled; what runs then is killed by its executor."""
         async with asyncio.TaskGroup() as tasks:
+            for run in await self._db.read(left_to_agents):
+                tasks.create_task(self._attending.adopt(run))
             while True:
                 self._woken.clear()
                 ready, why = await self._db.read(approved, self._world())
@@ -242,6 +246,9 @@ class Runner:
     async def _execute(self, approval: Approval, run: Run, deadline: Deadline) -> None:
         """Step 4: the operation runs, and its end is recorded whatever happens."""
         action = self._world().actions[approval.action]
+        if run.kind == "apply" and isinstance(action.apply, AgentSpec):
+            await self._attending.offer(run, action, deadline)
+            return
         live = Live(run=run.id, approval=approval.id, stop=asyncio.Event(), output=deque(maxlen=64))
         self.live[run.id] = live
         try:
@@ -267,6 +274,7 @@ class Runner:
 
         operation = action.apply if run.kind == "apply" else action.rollback
         assert operation is not None
+        assert not isinstance(operation, AgentSpec)
         if isinstance(operation, HttpSpec):  # nothing to kill, but recovery must know that it may have been sent
             await self._db.write(identify, run.id, {"http": True}, urgent=True)
         act = Act(

@@ -31,6 +31,7 @@ from core.store import schema
 from core.store.database import Database
 from core.store.statement import Statement
 from core.store.tx import Tx
+from core.work.losing import any_given_up, give_up
 from core.world import World
 from hub import receiving
 from hub.locks import Locks, keep_places, lapsing
@@ -101,12 +102,19 @@ class Timers:
         unheard = await self._db.read(next_due)
         if unheard is not None and unheard <= now:
             await self._db.write(tell_again)
+        if await self._db.read(any_given_up):
+            await self._db.write(give_up, self._keeps_closed, locks=LEASE_LOCKS, urgent=True)
         if await self._db.read(any_over):
             await self._db.write(end_those_over, locks=LEASE_LOCKS, urgent=True)
         loop = asyncio.get_running_loop()
         if loop.time() - self._swept > _SWEEP_SECONDS:
             self._swept = loop.time()
             await self._db.write(sweep, self._world())
+
+    def _keeps_closed(self, action: str) -> bool:
+        """Whether the resources of that action's run stay closed when nobody knows how it ended."""
+        known = self._world().actions.get(action)
+        return known is None or known.on_unknown == "keep"
 
     async def _pause(self) -> float:
         now = self._db.now_us()

@@ -54,6 +54,8 @@ def command_line(operation: Any) -> str:
     if isinstance(operation, Mapping):
         if "command" in operation:
             return command_line(operation["command"])
+        if "agent" in operation:
+            return show(f"an agent with {', '.join(operation['agent']['labels']) or 'any labels'}")
         call = operation.get("http") or operation
         body = f" {orjson.dumps(call['body']).decode()}" if call.get("body") is not None else ""
         return show(f"{call.get('method', 'POST')} {call.get('url')}{body}")

@@ -54,6 +54,18 @@ class HttpSpec:
     allow_private: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSpec:
+    """Work for an agent that has all of the labels; lost when it is not heard of for `heartbeat_seconds`."""
+
+    labels: tuple[str, ...] = ()
+    timeout_seconds: float = 3600.0
+    heartbeat_seconds: float = 60.0
+    priority: int = 0
+    tries: int = 3
+    """How often it is given out, where the action is `retry_safe`."""
+
+
 Operation = CommandSpec | HttpSpec
 """One step that an executor can carry out."""
 
@@ -79,7 +91,7 @@ class Action:
     files: tuple[str, ...] = ()
     validate: tuple[Operation, ...] = ()
     preview: Preview | None = None
-    apply: Operation
+    apply: Operation | AgentSpec
     rollback: Operation | None = None
     rollback_preview: Operation | None = None
     """Shows with the request what a rollback would do; free of side effects."""

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from core.apply.action import Action, CommandSpec, Operation
+from core.apply.action import Action, AgentSpec, CommandSpec, Operation
 from core.apply.params import bind
 from core.apply.template import render, render_argv, render_http
 from core.approvals.rule import with_reviewers
@@ -90,18 +90,22 @@ def propose(
     )
 
 
-def rendered(operation: Operation, values: Mapping[str, Any]) -> Operation:
+def rendered(operation: Operation | AgentSpec, values: Mapping[str, Any]) -> Operation | AgentSpec:
     """`operation` with its placeholders filled in; references to secrets stay references."""
+    if isinstance(operation, AgentSpec):
+        return operation
     if isinstance(operation, CommandSpec):
         return replace(operation, argv=render_argv(operation.argv, values))
     call = render_http(operation, values)
     return replace(operation, url=call.url, headers=call.headers, body=call.body)
 
 
-def described(operation: Operation) -> dict[str, Any]:
+def described(operation: Operation | AgentSpec) -> dict[str, Any]:
     """A rendered operation as the digest binds it and screens show it."""
     if isinstance(operation, CommandSpec):
         return {"command": list(operation.argv)}
+    if isinstance(operation, AgentSpec):
+        return {"agent": {"labels": list(operation.labels)}}
     return {"http": {k: v for k, v in asdict(operation).items() if k in ("method", "url", "headers", "body")}}
 
 

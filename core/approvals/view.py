@@ -26,6 +26,7 @@ from core.policy.policy import Policy
 from core.policy.proxy import silent
 from core.policy.who import could_help
 from core.store.rows import Reader
+from core.work.work import BY_AGENT, find_work
 from core.world import World
 
 MOST_NAMED = 10
@@ -223,7 +224,9 @@ def _run(reader: Reader, number: int | None) -> dict[str, Any] | None:
     if number is None:
         return None
     run = find_run(reader, number)
-    output = (run.output or b"").decode(errors="replace")
+    work = find_work(reader, number) if run.process == BY_AGENT else None
+    said = work.output if work is not None and run.ended_at is None else run.output or b""
+    output = said.decode(errors="replace")
     return {
         "id": run.name,
         "state": run.state,
@@ -234,4 +237,5 @@ def _run(reader: Reader, number: int | None) -> dict[str, Any] | None:
         "token": run.token,
         "started_at": rfc3339(run.started_at),
         "ended_at": _time(run.ended_at),
+        **({"work": work.as_json()} if work is not None else {}),
     }

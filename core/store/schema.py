@@ -553,6 +553,37 @@ run = Table(
     Index("run_state", "state"),
 )
 
+work = Table(
+    "work",
+    metadata,
+    # A run that an agent carries out; JSON in params, labels and artifacts.
+    Column("run", BigInteger, primary_key=True, autoincrement=False),
+    Column("approval", BigInteger, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("params", Text, nullable=False),
+    Column("labels", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    # `queued`, `claimed`, `ended`.
+    Column("state", Text, nullable=False),
+    Column("most_tries", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    _us("offered_at", nullable=False),
+    _us("due_at", nullable=False),
+    _us("until", nullable=False),
+    Column("ttl_us", BigInteger, nullable=False),
+    Column("agent", Text),
+    Column("claim", Text),
+    _us("claimed_at"),
+    _us("expires_at"),
+    _us("reported_at"),
+    # What its agent says of it.
+    Column("progress", Text),
+    Column("output", LargeBinary, nullable=False),
+    Column("dropped", BigInteger, nullable=False),
+    Column("artifacts", Text, nullable=False),
+    Index("work_state", "state", "priority", "run"),
+)
+
 _LeaseId = BigInteger().with_variant(Integer, "sqlite")
 """A rowid on SQLite, where BIGINT would cost a second index."""
 

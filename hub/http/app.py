@@ -34,6 +34,7 @@ from hub.http import (
     schedules,
     sessions,
     signin,
+    work,
 )
 from hub.http.edge import Edge
 from hub.http.guard import Guarded, Hot, stated
@@ -56,6 +57,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     sessions.router,
     people.router,
     agents.router,
+    work.router,
     channels.router,
     signin.router,
     health.router,

@@ -19,9 +19,12 @@ from core.store.statement import Statement
 
 pytestmark = pytest.mark.anyio
 
-AGENTS = PEOPLE.replace(
-    "{deploy-bot: {owner: ana}}",
-    "{deploy-bot: {owner: bo, role: deploys, skills: [helm], labels: [gpu], limits: {open: 2, per_hour: 60}}}",
+AGENTS = (
+    PEOPLE.replace(
+        "{deploy-bot: {owner: ana}}",
+        "{deploy-bot: {owner: bo, role: deploys, skills: [helm], labels: [gpu], limits: {open: 2, per_hour: 60}}}",
+    )
+    + "limits: {commands: 1000/s, burst: 1000}\n"
 )
 SLEEP = """
 actions:
