@@ -42,11 +42,17 @@ def _command(
     registry: Registry, words: list[str], reason: str | None, actions: Mapping[str, Action]
 ) -> tuple[Verb, dict[str, Any]]:
     name = words[0].lower().lstrip("/")
-    if name == "run" and len(words) > 1:
-        return _request(registry, words[1], words[2:], reason, actions)
     verb = registry.find(name)
+    if verb is not None and verb.wraps_request:
+        if len(words) == 1:
+            raise Invalid("usage", f"say which action; type it as: {verb.usage}")
+        meant = registry.find(verb.stands_for) if verb.stands_for is not None else verb
+        return meant or verb, _request(registry, words[1], words[2:], reason, actions)
     if verb is None or verb.structured:
-        return _request(registry, words[0], words[1:], reason, actions)
+        request = registry.find("request")
+        if request is None:
+            raise _unknown(registry, words[0], actions)
+        return request, _request(registry, words[0], words[1:], reason, actions)
     if verb.command is not None:
         return verb, _around(registry, verb, verb.command, words[1:], reason, actions)
     return verb, _arguments(verb, words[1:], reason)
@@ -117,16 +123,19 @@ def _because(text: str) -> tuple[str, str | None]:
     return text, None
 
 
+def _unknown(registry: Registry, word: str, actions: Mapping[str, Action]) -> NotFound:
+    known = [*actions, *(each.name for each in registry)]
+    close = get_close_matches(word.lower(), known, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return NotFound("unknown_command", f"there is no command or action {word[:60]!r}; {hint}`help` lists them")
+
+
 def _request(
     registry: Registry, action: str, words: list[str], reason: str | None, actions: Mapping[str, Action]
-) -> tuple[Verb, dict[str, Any]]:
-    verb = registry.find("request")
+) -> dict[str, Any]:
     found = actions.get(action)
-    if verb is None or found is None:
-        known = [*actions, *(each.name for each in registry)]
-        close = get_close_matches(action.lower(), known, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise NotFound("unknown_command", f"there is no command or action {action[:60]!r}; {hint}`help` lists them")
+    if found is None:
+        raise _unknown(registry, action, actions)
     names = [param.name for param in found.params]
     params: dict[str, Any] = {}
     for at, word in enumerate(words):
@@ -141,7 +150,7 @@ def _request(
         if name in params:
             raise Invalid("usage", f"{name} is given twice")
         params[name] = value
-    return verb, {"action": action, "params": params, "reason": reason}
+    return {"action": action, "params": params, "reason": reason}
 
 
 def _arguments(verb: Verb, words: list[str], reason: str | None) -> dict[str, Any]:

@@ -121,17 +121,18 @@ def listing(reader: Reader, call: Call, which: Literal["active", "all"], *, befo
     return found[:limit]
 
 
-def _grants(tx: Tx, call: Call, args: GrantsArgs, prepared: None) -> Outcome:
-    found = listing(tx, call, args.which, before=2**62, limit=50)
-    lines = [_line(tx, call, each) for each in found]
-    return Outcome(text="\n".join(lines) or "There are no grants.", data={"items": [grant_json(tx, e) for e in found]})
+def _grants(reader: Reader, call: Call, args: GrantsArgs) -> Outcome:
+    found = listing(reader, call, args.which, before=2**62, limit=50)
+    lines = [_line(reader, call, each) for each in found]
+    text = "\n".join(lines) or "There are no grants."
+    return Outcome(text=text, data={"items": [grant_json(reader, each) for each in found]})
 
 
-def _line(tx: Tx, call: Call, grant: Grant) -> str:
-    approval = find_approval(tx, grant.approval)
+def _line(reader: Reader, call: Call, grant: Grant) -> str:
+    approval = find_approval(reader, grant.approval)
     until = show_moment(grant.until, zone_of(call.principal, call.world.timezone))
     ended = f"ended: {grant.ended}" if grant.ended_at is not None else f"until {until}"
-    chosen = ", ".join(dict.fromkeys(each["by"] for each in grant_json(tx, grant)["chosen_by"]))
+    chosen = ", ".join(dict.fromkeys(each["by"] for each in grant_json(reader, grant)["chosen_by"]))
     return (
         f"{grant.name}: {approval.title}, for {approval.requester}; {grant.used} of {grant.times} used, {ended}; "
         f"chosen by {chosen or 'nobody any more'} on {approval.name}"
@@ -166,7 +167,7 @@ VERBS = (
     Verb(
         name="grants",
         args=GrantsArgs,
-        run=_grants,
+        look=_grants,
         permission=Permission.READ,
         positional=("which",),
         usage="grants [active|all]",

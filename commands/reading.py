@@ -14,12 +14,14 @@ from core.approvals.approval import Approval
 from core.approvals.flags import halted
 from core.approvals.freeze import freezes
 from core.approvals.listing import listing
+from core.approvals.owed import all_owed
+from core.approvals.reviews import OwedReview, owed_reviews
 from core.approvals.shown import note_shown
 from core.approvals.states import State
 from core.approvals.view import principal_json, view_of
 from core.approvals.whom import who
 from core.clock import rfc3339
-from core.moments import zone_of
+from core.moments import show_moment, zone_of
 from core.people.directory import Kind
 from core.store import schema
 from core.store.rows import Reader
@@ -69,9 +71,26 @@ def _state(approval: Approval) -> str:
 def _queue(reader: Reader, call: Call, args: QueueArgs) -> Outcome:
     found = listing(reader, call.world, viewer=call.principal, state="open", mine=args.which == "mine", limit=50)
     lines = [f"{each.name}  {_state(each)}  {each.title}  (asked by {each.requester})" for each in found]
+    reviews = owed_reviews(reader, call.world, call.principal, mine=args.which == "mine")
+    lines = [*(_owed(call, reader.now_us, each) for each in reviews), *lines]
     empty = "Nothing waits for you." if args.which == "mine" else "Nothing is open."
     return Outcome(
-        text="\n".join(lines) or empty, data={"items": [view_of(reader, call.world, each) for each in found]}
+        text="\n".join(lines) or empty,
+        data={
+            "items": [view_of(reader, call.world, each) for each in found],
+            "reviews": [view_of(reader, call.world, each.approval) for each in reviews],
+        },
+    )
+
+
+def _owed(call: Call, now_us: int, each: OwedReview) -> str:
+    due = show_moment(each.owed.due_at, zone_of(call.principal, call.world.timezone))
+    when = f"OVERDUE since {due}" if each.owed.due_at <= now_us else f"due {due}"
+    name = each.approval.name
+    could = ", ".join(each.could) or "nobody"
+    return (
+        f"{name}  BREAK-GLASS by {each.approval.requester}: its review is {when}  {each.approval.title}  "
+        f"(`review {name} ok|objected because …`: {could})"
     )
 
 
@@ -105,12 +124,17 @@ def _status(reader: Reader, call: Call, args: NoArgs) -> Outcome:
     text = f"Everything is stopped ({why}); `resume` ends that. {words}" if why else f"Running. {words}"
     frozen = freezes(reader, call.world)
     zone = zone_of(call.principal, call.world.timezone)
-    lines = [f"Frozen by {each.name}: {described(each, zone)}" for each in frozen]
+    owed = all_owed(reader)
+    late = sum(each.due_at <= reader.now_us for each in owed)
+    lines = [f"Reviews owed after break-glass: {len(owed)}, {late} of them overdue; see `queue all`"] if owed else []
+    lines += [f"Frozen by {each.name}: {described(each, zone)}" for each in frozen]
     return Outcome(
         text="\n".join([text, *lines]),
         data={
             "approvals": counts,
             "halted": why,
+            "reviews_owed": len(owed),
+            "reviews_overdue": late,
             "freezes": [each.as_json() for each in frozen],
             "config": call.world.version,
         },

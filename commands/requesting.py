@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -294,16 +295,27 @@ def _retry(tx: Tx, call: Call, args: IdsArgs, prepared: tuple[Proposal, Approval
     return Outcome(text=f"{ids.show('A', number)}: attempt {old.attempt + 1}; {last}", approval=number)
 
 
+_REQUEST = Verb(
+    name="request",
+    args=RequestArgs,
+    prepare=_propose,
+    run=_request,
+    permission=Permission.REQUEST,
+    structured=True,
+    usage="<action> <args…> [because <reason>]",
+    summary="Ask for an action.",
+)
+
 VERBS = (
-    Verb(
-        name="request",
-        args=RequestArgs,
-        prepare=_propose,
-        run=_request,
-        permission=Permission.REQUEST,
-        structured=True,
-        usage="<action> <args…> [because <reason>]",
-        summary="Ask for an action.",
+    _REQUEST,
+    replace(
+        _REQUEST,
+        name="run",
+        structured=False,
+        wraps_request=True,
+        stands_for="request",
+        usage="run <action> <args…> [because <reason>]",
+        summary="Ask for an action, whatever its name.",
     ),
     Verb(
         name="submit",

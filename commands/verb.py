@@ -135,6 +135,10 @@ class Verb:
     """The argument that `because …` fills."""
     clauses: Mapping[str, str] = field(default_factory=dict)
     """Keyword -> argument, for `for 30m`, `to @bo`, `until friday`."""
+    wraps_request: bool = False
+    """True for a verb before an action: `<verb> <action> <args…> [because …]`, whose arguments are a request's."""
+    stands_for: str | None = None
+    """The verb of which it is another name."""
     each: str | None = None
     """The argument whose items are handled one by one, each in a transaction of its own with an answer of its own."""
     command: str | None = None

@@ -20,7 +20,7 @@ from core.audit.canonical import canonical
 from core.people.assurance import Assurance
 from core.people.directory import Directory, Kind, Principal
 from core.people.rights import Rights
-from core.policy.policy import Escalation, GrantBounds, Hours, Policy, Requirement
+from core.policy.policy import BreakGlass, Escalation, GrantBounds, Hours, Policy, Requirement
 from core.world import Channel, FreezeWindow, Hook, Keep, Limits, World
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -147,6 +147,7 @@ def policy(given: policy_schema.Policy, timezone: str) -> Policy:
         remind_seconds=given.remind / 1000 if given.remind is not None else None,
         short_replies=given.short_replies,
         hours=_hours(given.hours, timezone) if given.hours is not None else None,
+        break_glass=_break_glass(given.break_glass) if given.break_glass is not None else None,
         grants=GrantBounds(longest_seconds=given.grants.longest / 1000, times=given.grants.times),
         escalate=tuple(Escalation(after_seconds=each.after / 1000, to=each.to) for each in given.escalate),
         ask=tuple(given.ask),
@@ -156,6 +157,14 @@ def policy(given: policy_schema.Policy, timezone: str) -> Policy:
 
 def _requirements(given: Sequence[policy_schema.Requirement]) -> tuple[Requirement, ...]:
     return tuple(Requirement(group=each.group, person=each.person, count=each.count) for each in given)
+
+
+def _break_glass(given: policy_schema.BreakGlass) -> BreakGlass:
+    return BreakGlass(
+        groups=tuple(given.groups),
+        review_seconds=given.review_within / 1000,
+        through_freeze=given.through_freeze,
+    )
 
 
 def _hours(given: policy_schema.Hours, timezone: str) -> Hours:

@@ -82,6 +82,9 @@ def _groups(hub: Hub, source: Source) -> Iterator[Problem]:
         named += [(("policies", place, "veto", at), group) for at, group in enumerate(policy.veto)]
         asked = [(at, wish.partition(":")[2]) for at, wish in enumerate(policy.ask)]
         named += [(("policies", place, "ask", at), address[1:]) for at, address in asked if address[:1] == "@"]
+        if policy.break_glass is not None:
+            glass = (*path, "break_glass", "groups")
+            named += [((*glass, at), group) for at, group in enumerate(policy.break_glass.groups)]
         for at, step in enumerate(policy.escalate):
             if step.to not in groups and step.to not in hub.people:
                 yield source.problem(

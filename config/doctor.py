@@ -22,6 +22,7 @@ from config.settings import Settings
 from config.verifying import reading
 from core.apply.action import Action, AgentSpec, CommandSpec, Operation
 from core.approvals.freeze import freezes
+from core.approvals.owed import all_owed
 from core.audit.anchors import is_outside, parse_anchor, read_notes
 from core.clock import SystemClock, rfc3339, show_duration
 from core.errors import Refusal, StoreError
@@ -77,6 +78,7 @@ def examine(settings: Settings) -> list[Examined]:
         found += _anchors(settings, loaded.world)
         found += _trust(loaded.world)
         found += _safely(partial(_frozen, world=loaded.world), settings)
+        found += _safely(_owed, settings)
         found += _secrets_files(settings, loaded)
         found += _channels(settings, loaded)
     return found
@@ -227,6 +229,9 @@ def _trust(world: World) -> Iterator[Examined]:
     for policy in world.policies:
         if policy.allow:
             yield warn(f"the policy {policy.name} allows without asking anybody", "make sure that this is meant")
+        if policy.break_glass is not None:
+            groups = ", ".join(policy.break_glass.groups)
+            yield ok(f"{groups} may run what the policy {policy.name} covers by break-glass")
     if os.geteuid() == 0:
         yield warn("this runs as root", "run the hub as a user of its own")
 
@@ -244,6 +249,20 @@ def _frozen(settings: Settings, world: World) -> Iterator[Examined]:
             yield warn(
                 f"{', '.join(each.resources)} is frozen by {each.name} until {until} UTC ({each.reason})", remedy
             )
+
+
+def _owed(settings: Settings) -> Iterator[Examined]:
+    """What ran by break-glass and nobody else has looked at."""
+    if settings.database_url is None and not (settings.data / "hub.db").exists():
+        return
+    if not is_current(settings.database):
+        return
+    with reading(settings) as reader:
+        for each in all_owed(reader):
+            due = rfc3339(each.due_at)[:16].replace("T", " ")
+            late = "overdue since" if each.due_at <= reader.now_us else "owed until"
+            remedy = f"`review {each.name} ok because …`, or objected, by somebody who could have decided"
+            yield warn(f"{each.name} ran by break-glass: its review is {late} {due} UTC", remedy)
 
 
 def _secrets_files(settings: Settings, loaded: Loaded) -> Iterator[Examined]:

@@ -49,6 +49,16 @@ class Hours(Section):
         return self
 
 
+class BreakGlass(Section):
+    """Who may run it at once, with nobody asked and a reason, and owes it a review afterwards."""
+
+    groups: list[Name] = Field(min_length=1, max_length=20, description="The groups whose members may.")
+    review_within: Duration = Field(
+        default=86_400_000, description="Within what time somebody who could have decided must have reviewed it; 24h."
+    )
+    through_freeze: bool = Field(default=False, description="Whether it also goes through a freeze.")
+
+
 class Grants(Section):
     """How far "approve, and allow the same again" may go."""
 
@@ -93,6 +103,7 @@ class Policy(Section):
     )
     short_replies: bool = Field(default=False, description="Whether a mail that says only yes or no decides.")
     hours: Hours | None = Field(default=None, description="The hours that its clocks count; every hour without it.")
+    break_glass: BreakGlass | None = Field(default=None, description="Who may run it at once and be reviewed later.")
     grants: Grants = Field(default=Grants(), description="How far an approval may allow the same again.")
     escalate: list[Escalation] = Field(default=[], max_length=10, description="Who is asked as well, later.")
     ask: list[Text] = Field(
@@ -105,6 +116,8 @@ class Policy(Section):
     def _decides(self) -> Self:
         if self.allow and (self.require or self.distinct_people is not None):
             raise wrong("it allows and requires at once", "keep allow: true or require")
+        if self.allow and self.break_glass is not None:
+            raise wrong("it allows, so there is no glass to break", "take break_glass out")
         if not self.allow and not self.require:
             raise wrong("it asks nobody", "write require: [{group: sre, count: 1}], or allow: true")
         return self

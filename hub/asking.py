@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.approvals.approval import Approval
+from core.approvals.glass import concerned
 from core.approvals.nudge import asked_as_well
 from core.approvals.rule import ballot_of
 from core.approvals.states import State
@@ -48,6 +49,8 @@ def targets(
     asked; of `proxies` those that could speak for them are.
     """
     found = [*_origin(approval, adapters)]
+    if approval.glass:
+        found += _told(world, approval, adapters, works, dead)
     if approval.state is State.REVIEWING:
         ballot = ballot_of(world, approval)
         if ballot is not None:
@@ -125,6 +128,25 @@ def asked_for(ballot: Ballot, person: str, away: Collection[str], proxies: Seque
     ]
 
 
+def _told(
+    world: World,
+    approval: Approval,
+    adapters: Mapping[str, Adapter],
+    works: Callable[[str], bool],
+    dead: frozenset[tuple[str, str]],
+) -> Iterator[Target]:
+    """Where everybody is told whom a break-glass concerns: what `ask` names, and each of them, however many, away or not."""
+    ballot = ballot_of(world, approval)
+    if ballot is None:
+        return
+    people = concerned(ballot, approval)
+    asked = [each for each in _asked(ballot.policy, people, adapters) if (each.channel, each.address) not in dead]
+    yield from asked
+    reached = {each.recipient for each in asked}
+    left = [each for each in people if each.id not in reached]
+    yield from _preferred(left, adapters, works, dead, most=None)
+
+
 def _asked(policy: Policy, people: list[Principal], adapters: Mapping[str, Adapter]) -> Iterator[Target]:
     """What `ask` names: `channel:address`, a channel with a place of its own, or each eligible person there.
 
@@ -160,9 +182,10 @@ def _preferred(
     adapters: Mapping[str, Adapter],
     works: Callable[[str], bool],
     dead: frozenset[tuple[str, str]],
+    most: int | None = MOST_PEOPLE,
 ) -> Iterator[Target]:
     """Each person once, on the first channel that works; nobody who says no preference is left out."""
-    for person in people[:MOST_PEOPLE]:
+    for person in people[:most]:
         names = person.prefer or tuple(name for name, each in adapters.items() if each.powers.addresses_people)
         usable = [name for name in names if name in adapters and not isinstance(adapters[name], Live)]
         places = [found for name in usable if (found := _reach(name, adapters[name], person))]

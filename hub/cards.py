@@ -65,7 +65,7 @@ def card(
         version=int(approval.get("version") or approval["revision"]),
         digest=approval.get("digest"),
         state=state.value,
-        title=show(str(approval["title"])),
+        title=("BREAK-GLASS: " if approval.get("glass") else "") + show(str(approval["title"])),
         summary=summary_of(approval, over=over),
         fields=tuple(_fields(approval)),
         claim=show(approval["reason"], multiline=True) if approval.get("reason") else None,
@@ -104,6 +104,8 @@ def _deadline(approval: Mapping[str, Any], state: State) -> str | None:
 
 
 def _risk(approval: Mapping[str, Any]) -> Literal["low", "medium", "high"]:
+    if approval.get("glass"):
+        return "high"
     seats = sum(int(each["count"]) for each in approval.get("requirements") or ())
     if seats == 0 and approval.get("allow"):
         return "low"
@@ -114,6 +116,7 @@ def _risk(approval: Mapping[str, Any]) -> Literal["low", "medium", "high"]:
 
 def _fields(approval: Mapping[str, Any]) -> Iterator[Field]:
     yield from _run(approval)  # once it ran, how that went is what its readers came for
+    yield from _asked_nobody(approval)
     yield from _bound(approval)
     yield from _earlier(approval)
     yield Field(label="Needs", value=_needed(approval))
@@ -125,6 +128,33 @@ def _fields(approval: Mapping[str, Any]) -> Iterator[Field]:
     yield from _decided(approval)
     yield from _checks(approval)
     yield from _waiting(approval)
+
+
+def _asked_nobody(approval: Mapping[str, Any]) -> Iterator[Field]:
+    """That nobody was asked, and why, before anything else."""
+    if approval.get("allow"):
+        yield Field(label="NOBODY IS ASKED", value=f"policy {show(str(approval['policy']))} allows it (allow: true)")
+    glass = approval.get("glass")
+    if not glass:
+        return
+    yield Field(label="BREAK-GLASS", value=f"{name_of(glass['by'])} runs it with nobody asked")
+    review = glass.get("review")
+    if review:
+        yield Field(label="REVIEW", value=_review(approval["id"], review))
+
+
+def _review(name: str, review: Mapping[str, Any]) -> str:
+    """The review that is owed, or what it said."""
+    if review["verdict"] is None:
+        when = (
+            f"overdue since {moment(review['due_at'])}"
+            if review["overdue"]
+            else f"owed until {moment(review['due_at'])}"
+        )
+        return f"{when}: `review {name} ok because …` or `review {name} objected because …`"
+    said = "was right" if review["verdict"] == "ok" else "OBJECTED"
+    why = f": {show(review['comment'])}" if review.get("comment") else ""
+    return f"{said}, says {name_of(review['by'])} at {moment(review['at'])}{why}"
 
 
 def _bound(approval: Mapping[str, Any]) -> Iterator[Field]:
@@ -194,6 +224,8 @@ def _needed(approval: Mapping[str, Any]) -> str:
         whose = f"of {show(each['group'])}" if each.get("group") else show(str(each.get("person")))
         parts.append(f"{each['have']} of {each['count']} {whose}{f' ({by})' if by else ''}")
     policy = show(str(approval["policy"]))
+    if approval.get("glass"):
+        return f"nobody now, by break-glass; policy {policy} asks for {'; '.join(parts)}"
     nobody = (
         f"nobody: policy {policy} allows it" if approval.get("allow") else f"policy {policy} is no longer configured"
     )

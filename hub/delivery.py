@@ -107,7 +107,7 @@ class Delivery:
 
     def plan(self, tx: Tx, world: World, approval: Approval) -> None:
         """In this transaction: every copy of `approval` shall show what it is now, and whom it asks is asked."""
-        if approval.state is State.SUBMITTED:
+        if approval.state is State.SUBMITTED and not approval.glass:
             return
         self._mint(tx, approval, press.PAGE)
         adapters = {name: each for name, each in self._adapters().items() if not isinstance(each, Live)}

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from core.approvals.approval import Approval
 from core.approvals.decision import standing
 from core.approvals.delegation import away, proxies
+from core.approvals.glass import may_review
 from core.approvals.nudge import told_times
+from core.approvals.owed import owed_to
 from core.approvals.rule import ballot_of
 from core.approvals.states import State
+from core.people.directory import Principal
+from core.policy.ballot import Ballot
 from core.store.database import Database
 from core.store.rows import Reader
 from core.world import World
@@ -29,22 +34,32 @@ logger = logging.getLogger("interlock.delivery")
 def reminder_of(reader: Reader, world: World, approval: Approval, copy: Copy) -> Reminder | None:
     """The newest reminder for those whom the copy is for and who can still act; None when there is none."""
     ballot = ballot_of(world, approval)
-    if ballot is None or approval.state is not State.REVIEWING:
+    if ballot is None:
+        return None
+    if approval.glass:
+        return _of_review(reader, ballot, approval, copy)
+    if approval.state is not State.REVIEWING:
         return None
     times = told_times(world, approval, ballot.policy, copy.recipient)
-    if not times:
-        return None
     wanted = still_wanted(ballot, standing(reader, approval), away(reader), proxies(reader, approval.action))
-    people = [each for each in wanted if copy.recipient in (None, each.id)][:MOST_PEOPLE]
-    if not people:
+    return _reminder(copy, f"{approval.reviewing_at}.{times}", times, wanted)
+
+
+def _of_review(reader: Reader, ballot: Ballot, approval: Approval, copy: Copy) -> Reminder | None:
+    """The newest reminder of the review that is owed to what ran by break-glass, for those who could give it."""
+    found = owed_to(reader, approval)
+    if found is None or found.reviewed_at is not None:
         return None
-    return Reminder(
-        key=f"{approval.reviewing_at}.{times}",
-        number=times,
-        people=tuple(
-            Reminded(id=each.id, name=each.name, identity=each.identities.get(copy.channel)) for each in people
-        ),
-    )
+    could = [each for each in ballot.directory if may_review(ballot, each.id)]
+    return _reminder(copy, f"review.{found.created_at}.{found.nags}", found.nags, could)
+
+
+def _reminder(copy: Copy, key: str, times: int, wanted: Sequence[Principal]) -> Reminder | None:
+    people = [each for each in wanted if copy.recipient in (None, each.id)][:MOST_PEOPLE]
+    if not times or not people:
+        return None
+    told = (Reminded(id=each.id, name=each.name, identity=each.identities.get(copy.channel)) for each in people)
+    return Reminder(key=key, number=times, people=tuple(told))
 
 
 async def carry(db: Database, adapter: Reminding, copy: Copy, post: Post, reference: str, seconds: float) -> str:

@@ -66,6 +66,12 @@ def command_line(operation: Any) -> str:
 
 def summary_of(approval: Mapping[str, Any], *, over: bool = False) -> str:
     """One plain sentence: what is asked, or what happened. An approved request is never called done."""
+    glass = approval.get("glass")
+    mark = f"BREAK-GLASS by {name_of(glass['by'])}, with nobody asked. " if glass else ""
+    return mark + _standing(approval, over)
+
+
+def _standing(approval: Mapping[str, Any], over: bool) -> str:
     match State(approval["state"]):
         case State.DRAFT:
             why = approval.get("why")
@@ -148,6 +154,8 @@ def _approvers(approval: Mapping[str, Any]) -> str:
     if used:
         by = ", ".join(name_of(each) for each in used["by"])
         return f"grant {used['id']}, which {by} chose on {used['approval']}"
+    if approval.get("glass"):
+        return "nobody"
     if not said:
         return f"policy {show(str(approval['policy']))}"
     return ", ".join(f"{speaker(each)} in {show(each['channel'])}" for each in said)

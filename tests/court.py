@@ -18,10 +18,13 @@ from core.approvals.approval import find
 from core.approvals.decide import Decided, decide, recount
 from core.approvals.decision import Again, Decision, decisions
 from core.approvals.delegation import Delegation
+from core.approvals.finish import finish
 from core.approvals.flags import publish
 from core.approvals.proposal import bound_value, propose
 from core.approvals.review import Checked, enter_review
+from core.approvals.reviewing import review
 from core.approvals.revoking import revoke
+from core.approvals.run import find_run
 from core.approvals.start import start
 from core.approvals.whom import who
 from core.audit.entry import decode
@@ -106,8 +109,14 @@ class Court:
         after: Callable[[], object] = lambda: None,
         *,
         checked_after: float = 0.0,
+        meanwhile: Callable[[], object] = lambda: None,
+        glass: bool = False,
+        assurance: Assurance = Assurance.CHAT,
     ) -> int:
-        """A request of `requester` that was checked, which took so many seconds; `after` is called before that ends."""
+        """A request of `requester` that was checked, which took so many seconds; `after` is called before that ends.
+
+        `meanwhile` is called between asking and checking.
+        """
         by = self.who(requester)
         proposal = propose(
             self.world,
@@ -115,9 +124,10 @@ class Court:
             params={},
             requester=by,
             channel="test",
-            assurance=Assurance.CHAT,
+            assurance=assurance,
             now_us=self.write(lambda tx: tx.now_us),
             seal=lambda context, value: b"",
+            glass=glass,
         )
 
         def ask(tx: Tx) -> int:
@@ -127,10 +137,11 @@ class Court:
                 requester=by,
                 channel="test",
                 address=None,
-                assurance=Assurance.CHAT,
-                reason=None,
+                assurance=assurance,
+                reason="it burns" if glass else None,
                 draft=False,
                 limits=self.world.limits,
+                glass=glass,
             )
 
         def check(tx: Tx, number: int) -> None:
@@ -139,24 +150,20 @@ class Court:
                 policy=proposal.policy,
                 params={},
                 secrets={},
-                resources=(),
+                resources=proposal.resources,
                 requester=requester,
                 approval=f"A{number}",
                 revision=1,
                 fingerprints={},
                 preview=None,
             )
-            enter_review(
-                tx,
-                self.world,
-                find(tx, number),
-                Checked(validation=[], preview=None, bound=bound, problems=[]),
-                proposal.policy,
-            )
+            checked = Checked(validation=[], preview=None, bound=bound, problems=[])
+            enter_review(tx, self.world, find(tx, number), checked, proposal.policy)
             after()
 
         made: int = self.write(ask)
         self.clock.advance(checked_after)
+        meanwhile()
         self.write(check, made)
         return made
 
@@ -232,6 +239,27 @@ class Court:
 
         back: list[str] = self.write(run)
         return back
+
+    def look_back(
+        self, number: int, name: str, verdict: Any = "ok", comment: str | None = "seen", **given: Any
+    ) -> None:
+        """`name` reviews what ran by break-glass."""
+
+        def run(tx: Tx) -> None:
+            who, proof = self.who(name), {"assurance": Assurance.CHAT, **given}
+            approval = find(tx, number)
+            review(tx, self.world, approval, verdict=verdict, by=who, channel="test", comment=comment, **proof)
+
+        self.write(run)
+
+    def end(self, number: int, state: Any = "completed") -> None:
+        """The approval's run has ended."""
+
+        def run(tx: Tx) -> None:
+            found = find_run(tx, find(tx, number).run or 0)
+            finish(tx, found, state=state, exit_code=0, why=None, output="", dropped=0)
+
+        self.write(run)
 
     def undelegate(self, by: str, *numbers: int) -> list[Delegation]:
         return self.write(lambda tx: delegating.revoke(tx, numbers, by=self.who(by), channel="test"))  # type: ignore[no-any-return]

@@ -52,7 +52,7 @@ async def hold(config: str, said: str, folder: Path) -> None:
 
 
 async def _say(hub: Hub, line: str) -> str:
-    found = re.fullmatch(r"(\w+)([:!]) (.+)", line)
+    found = re.fullmatch(r"([\w-]+)([:!]) (.+)", line)
     assert found is not None, line
     who, mark, text = found.groups()
     given: dict[str, Any] = {"text": text}

@@ -1,14 +1,15 @@
-"""What an approved request rests on: decisions on it, or a grant that others chose before."""
+"""What an approved request rests on: decisions on it, a grant that others chose before, or break-glass."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from core.approvals import grant
+from core.approvals import grant, owed
 from core.approvals.approval import Approval
 from core.approvals.decision import standing
-from core.approvals.ground import Ground, by_grant, by_policy
+from core.approvals.glass import in_group
+from core.approvals.ground import Ground, by_glass, by_grant, by_policy
 from core.approvals.rule import ballot_for
 from core.ids import show
 from core.policy.ballot import Vote
@@ -18,7 +19,7 @@ from core.store.rows import Reader
 from core.store.tx import Tx
 from core.world import World
 
-NONE: dict[str, Any] = {"by_grant": None}
+NONE: dict[str, Any] = {"by_grant": None, "glass": 0}
 """The columns of a revision that rests on nothing but the decisions on it."""
 
 
@@ -43,6 +44,9 @@ def backing(reader: Reader, approval: Approval) -> list[Vote]:
 def backed(reader: Reader, world: World, approval: Approval, policy: Policy) -> Backing:
     """What the approval rests on, counted again under `policy`."""
     ballot, votes = ballot_for(world, approval, policy), backing(reader, approval)
+    if approval.glass:
+        satisfied = in_group(policy, world.people.find(approval.requester))
+        return Backing(satisfied=satisfied, by=(), ground=by_glass(ballot, votes, approval.requester))
     count = count_on(ballot, votes)
     ground = by_policy(ballot, votes)
     if approval.by_grant is not None:
@@ -51,5 +55,6 @@ def backed(reader: Reader, world: World, approval: Approval, policy: Policy) -> 
 
 
 def undermine(tx: Tx, approval: Approval, *, actor: str, why: str) -> None:
-    """Nothing rests on the approval of this revision any more: grants that were chosen with it have ended."""
+    """What the approval of this revision led to is over: its grants have ended, and it owes no review, as it never ran."""
+    owed.forgive(tx, approval)
     grant.end_chosen_with(tx, approval, actor=actor, why=why)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from core.approvals import grant
 from core.approvals.approval import Approval, change, find
@@ -296,26 +297,34 @@ def approve(
     hours: Hours | None,
     ground: Ground,
     by_grant: Grant | None = None,
+    review_due_at: int | None = None,
 ) -> None:
-    """The request is APPROVED on that ground: its apply clock runs, and its hold window is open."""
-    hold_until = tx.now_us + approval.hold_us if approval.hold_us else None
+    """The request is APPROVED on that ground: its apply clock runs, and its hold window is open.
+
+    With `review_due_at` it is by break-glass: it starts by itself and waits for no second thoughts.
+    """
+    glass = review_due_at is not None
+    hold_us = 0 if glass else approval.hold_us
     change(
         tx,
         approval,
         to=State.APPROVED,
         before="review_expires_at" if before else None,
-        apply_expires_at=after(tx.now_us + approval.hold_us, approval.apply_us / SECOND, hours),
-        hold_until=hold_until,
+        apply_expires_at=after(tx.now_us + hold_us, approval.apply_us / SECOND, hours),
+        hold_until=tx.now_us + hold_us if hold_us else None,
+        apply_asked_at=tx.now_us if glass else None,
         by_grant=by_grant.id if by_grant is not None else None,
         **NO_CLOCKS,
     )
-    tx.record(
-        "approval:approved",
-        actor=actor,
-        subject=approval.name,
-        channel=channel,
-        details={"state": "APPROVED", "digest": approval.digest, "policy": approval.policy, "ground": dict(ground)},
-    )
+    details: dict[str, Any] = {
+        "state": "APPROVED",
+        "digest": approval.digest,
+        "policy": approval.policy,
+        "ground": dict(ground),
+    }
+    if glass:
+        details |= {"glass": True, "review_due_at": review_due_at}
+    tx.record("approval:approved", actor=actor, subject=approval.name, channel=channel, details=details)
 
 
 def _demand_state(approval: Approval, verdict: Verdict) -> None:

@@ -143,12 +143,16 @@ def demand_thawed(reader: Reader, world: World, approval: Approval, what: str) -
 
 def words(found: Sequence[Freeze], name: str) -> str:
     """Which freezes stop the approval of that name, until when and why, and what can be done."""
-    told = "; ".join(
+    return f"{named(found)}. Somebody with the right override can say `override {name} because …`"
+
+
+def named(found: Sequence[Freeze]) -> str:
+    """What is frozen by which freezes, until when and why."""
+    return "; ".join(
         f"{', '.join(each.resources)} is frozen by {each.name} until {rfc3339(each.until)[:16].replace('T', ' ')} UTC"
         f" ({each.reason})"
         for each in found
     )
-    return f"{told}. Somebody with the right override can say `override {name} because …`"
 
 
 def create(tx: Tx, *, by: Principal, resources: Sequence[str], reason: str, until: int, channel: str) -> Freeze:

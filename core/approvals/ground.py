@@ -3,7 +3,8 @@
 `{"kind": "policy", "votes": [{"by", "verdict", "for"?, "when"?, "strength"?}], "groups": {person: [group]},
 "barred": [person]}`: the votes that stood, who was in which of the groups that the policy and the action name, and who
 could not take part. With the policy of the bound request this is all that the count depends on. A ground of the kind
-`grant` is the same over the votes on the request and of those who chose the `grant` that it names. Whoever adds another
+`grant` is the same over the votes on the request and of those who chose the `grant` that it names; one of the kind
+`glass` names who broke the glass (`by`) and the groups by which they may (`member`). Whoever adds another
 way to be approved gives its ground a kind of its own, and `core.receipt.grounds` the check of it.
 """
 
@@ -36,6 +37,13 @@ def by_nobody(barred: Iterable[str]) -> Ground:
 def by_grant(ballot: Ballot, votes: Sequence[Vote], grant: str) -> Ground:
     """The ground of what a grant approved; `votes` are of those who chose it."""
     return {**by_policy(ballot, votes), "kind": "grant", "grant": grant}
+
+
+def by_glass(ballot: Ballot, votes: Sequence[Vote], person: str) -> Ground:
+    """The ground of what `person` ran by break-glass, with the groups by which they may."""
+    found, glass = ballot.directory.find(person), ballot.policy.break_glass
+    groups = sorted(found.groups.intersection(glass.groups)) if found is not None and glass is not None else []
+    return {**by_policy(ballot, votes), "kind": "glass", "by": person, "member": groups}
 
 
 def _vote(vote: Vote) -> dict[str, str]:

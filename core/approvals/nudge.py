@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import BigInteger, bindparam, func, select
 
 from core.approvals.approval import Approval, change, from_row
+from core.approvals.owed import nag, next_nag
 from core.approvals.rule import rule_of
 from core.approvals.states import State
 from core.clock import SECOND
@@ -68,7 +69,7 @@ def nudge(tx: Tx, world: World) -> int:
         done += _guarded(tx, world, from_row(row), remind=True)
     for row in tx.all(_ESCALATE, now=tx.now_us):
         done += _guarded(tx, world, from_row(row), remind=False)
-    return done
+    return done + nag(tx, world)
 
 
 def _guarded(tx: Tx, world: World, approval: Approval, *, remind: bool) -> int:
@@ -122,8 +123,8 @@ def _escalate(tx: Tx, approval: Approval, rule: Policy) -> None:
 def next_deadline(reader: Reader) -> int | None:
     """When the next of these is due, in microseconds since 1970; None when none is."""
     row = reader.one(_NEXT)
-    times = [row[name] for name in ("remind", "escalate") if row[name] is not None] if row is not None else []
-    return min(times) if times else None
+    times = [row["remind"], row["escalate"], next_nag(reader)] if row is not None else []
+    return min((each for each in times if each is not None), default=None)
 
 
 def asked_as_well(world: World, approval: Approval, rule: Policy) -> list[str]:

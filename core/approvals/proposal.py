@@ -11,11 +11,13 @@ from zoneinfo import ZoneInfo
 from core.apply.action import Action, AgentSpec, CommandSpec, Operation
 from core.apply.params import bind
 from core.apply.template import render, render_argv, render_http
+from core.approvals.glass import demand_may_break
 from core.approvals.rule import with_reviewers
 from core.clock import from_us
 from core.errors import Conflict, NotFound
 from core.people.assurance import Assurance
 from core.people.directory import Principal
+from core.policy.ballot import Ballot
 from core.policy.choose import choose
 from core.policy.context import Context
 from core.policy.counting import barred_by, could_satisfy
@@ -54,11 +56,13 @@ def propose(
     assurance: Assurance,
     now_us: int,
     seal: Seal,
+    glass: bool = False,
 ) -> Proposal:
-    """The proposal for a request.
+    """The proposal for a request; with `glass` one that runs at once.
 
     Raises NotFound `unknown_action`, Invalid for parameters (see core.apply.params), ExpressionFailed and
-    Refusal `no_policy` from the policies, Conflict `unsatisfiable` when nobody could ever approve it.
+    Refusal `no_policy` from the policies, Conflict `unsatisfiable` when nobody could ever approve it; with `glass`
+    what `core.approvals.glass.demand_may_break` raises.
     """
     defined = world.actions.get(action)
     if defined is None or not visible(defined, requester):
@@ -76,8 +80,10 @@ def propose(
         now=from_us(now_us).astimezone(ZoneInfo(world.timezone)),
     )
     policy = with_reviewers(choose(world.policies, context), defined)
-    verdict = could_satisfy(policy, world.people, barred_by(requester.id, requester.owners, world.people))
-    if not verdict.possible:
+    barred = barred_by(requester.id, requester.owners, world.people)
+    if glass:
+        demand_may_break(Ballot(policy, world.people, barred), requester, assurance)
+    elif not (verdict := could_satisfy(policy, world.people, barred)).possible:
         raise Conflict("unsatisfiable", f"nobody could ever approve this: {verdict.reason}", policy=policy.name)
     return Proposal(
         action=defined,

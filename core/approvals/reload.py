@@ -17,6 +17,7 @@ from core.approvals.flags import config_in_force, publish
 from core.approvals.paging import each_in
 from core.approvals.proposal import Proposal, Seal, propose
 from core.approvals.request import revise
+from core.approvals.rule import rule_of
 from core.approvals.states import State
 from core.errors import Conflict, Refusal
 from core.people import keys, linking, sessions
@@ -86,6 +87,7 @@ def _move_of(approval: Approval, world: World, now_us: int, seal: Seal) -> Move 
             assurance=Assurance(approval.assurance),
             now_us=now_us,
             seal=seal,
+            glass=_still_glass(world, approval),
         )
     except Refusal as refusal:
         return Move(approval=approval.id, proposal=None, why=refusal.message)
@@ -94,6 +96,12 @@ def _move_of(approval: Approval, world: World, now_us: int, seal: Seal) -> Move 
     if same_policy and same_action and list(proposal.resources) == approval.resources:
         return None
     return Move(approval=approval.id, proposal=proposal, why="its action" if same_policy else "its policy")
+
+
+def _still_glass(world: World, approval: Approval) -> bool:
+    """Whether it goes on by break-glass: its rule is as it was."""
+    rule = rule_of(world, approval)
+    return bool(approval.glass) and rule is not None and rule.canonical == approval.policy_json
 
 
 def publish_world(tx: Tx, world: World, found: Matched, closing: bool = True) -> int:

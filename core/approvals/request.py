@@ -61,11 +61,13 @@ def request(
     limits: Limits,
     retry_of: Approval | None = None,
     cause: Cause | None = None,
+    glass: bool = False,
 ) -> int:
     """A new approval exists, as DRAFT or SUBMITTED; its number. It is the only one that asks again for `retry_of`.
 
     Raises TooFast `budget` for an agent past its own, Forbidden `paused` for one that is, Conflict `changed` when
     somebody else has just retried the same.
+    With `glass` it runs as soon as it was checked; the caller has made sure that its requester may.
     """
     if requester.kind is Kind.AGENT:
         demand_at_work(tx, requester)
@@ -105,6 +107,7 @@ def request(
             "attempt": retry_of.attempt + 1 if retry_of else 1,
             "cause": cause.by if cause else None,
             "depth": cause.depth if cause else 0,
+            "glass": int(glass),
         },
     )
     if retry_of is not None:
@@ -124,6 +127,7 @@ def request(
             "config": proposal.config_version,
             "attempt": retry_of.attempt + 1 if retry_of else 1,
             **(cause.details if cause else {}),
+            **({"glass": True} if glass else {}),
         },
         private={"params": dict(proposal.params), "reason": reason, "title": proposal.title},
     )

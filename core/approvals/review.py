@@ -9,13 +9,15 @@ from typing import Any
 
 from core.approvals import grant
 from core.approvals.approval import Approval, change, find
-from core.approvals.backing import NONE, undermine
+from core.approvals.backing import NONE, backed, undermine
 from core.approvals.closing import close
 from core.approvals.decide import approve
 from core.approvals.digest import digest as digest_of
 from core.approvals.freeze import frozen
+from core.approvals.glass import demand_way
 from core.approvals.ground import by_grant, by_nobody
 from core.approvals.nudge import clocks
+from core.approvals.owed import owe
 from core.approvals.request import keep_revision
 from core.approvals.rule import ballot_for
 from core.approvals.states import State
@@ -57,6 +59,7 @@ def enter_review(tx: Tx, world: World, approval: Approval, checked: Checked, pol
             preview=checked.preview,
             review_expires_at=None,
             closed_why="; ".join(checked.problems),
+            **NONE,
         )
         tx.record(
             "approval:drafted",
@@ -89,6 +92,8 @@ def enter_review(tx: Tx, world: World, approval: Approval, checked: Checked, pol
         details={"state": "REVIEWING", "digest": digest, "revision": approval.revision, "policy": policy.name},
     )
     entered = find(tx, approval.id)
+    if entered.glass:
+        return _by_glass(tx, world, entered, policy)
     approved = partial(approve, tx, entered, actor=HUB.id, channel=None, before=True, hours=policy.hours)
     if policy.allow:
         approved(ground=by_nobody({approval.requester, *approval.owners}))
@@ -98,6 +103,43 @@ def enter_review(tx: Tx, world: World, approval: Approval, checked: Checked, pol
     if spent is None:
         return State.REVIEWING
     approved(ground=by_grant(ballot, grant.backers(tx, spent), spent.name), by_grant=spent)
+    return State.APPROVED
+
+
+def _by_glass(tx: Tx, world: World, approval: Approval, policy: Policy) -> State:
+    """APPROVED with nobody asked, and a review is owed; in review like any other when it may not any more."""
+    rests = backed(tx, world, approval, policy)
+    try:
+        if not rests.satisfied:
+            raise Conflict("not_eligible", f"{approval.requester} may not break the glass any more")
+        demand_way(tx, world, approval, policy)
+    except Conflict as conflict:
+        change(tx, approval, **NONE)
+        tx.record(
+            "approval:reopened",
+            actor=HUB.id,
+            subject=approval.name,
+            details={
+                "state": "REVIEWING",
+                "digest": approval.digest,
+                "revision": approval.revision,
+                "changed": ["break-glass"],
+                "why": conflict.code,
+            },
+        )
+        return State.REVIEWING
+    entered = find(tx, approval.id)
+    due_at = owe(tx, entered, policy)
+    approve(
+        tx,
+        entered,
+        actor=entered.requester,
+        channel=entered.channel,
+        before=True,
+        hours=policy.hours,
+        ground=rests.ground,
+        review_due_at=due_at,
+    )
     return State.APPROVED
 
 

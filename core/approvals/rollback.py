@@ -27,6 +27,7 @@ from core.people.assurance import Assurance, demand_assurance
 from core.people.directory import HUB, Kind, Principal
 from core.policy.ballot import Ballot, Vote
 from core.policy.counting import Tally, tally
+from core.policy.policy import Policy
 from core.store import schema
 from core.store.rows import Reader
 from core.store.statement import Statement
@@ -107,7 +108,8 @@ def ask(
         raise Conflict("policy_changed", f"the policy of {approval.name} is no longer configured")
     eligible = by.kind is Kind.PERSON and ballot.eligible(by.id)
     own = by.id == approval.requester or by.id in approval.owners
-    if not eligible and not (own and rule.rollback == "allow"):
+    alone = _alone(rule, approval)
+    if not eligible and not (own and alone):
         why = "you asked for it; somebody who could approve it" if own else "whoever could approve it"
         raise Forbidden("not_eligible", f"{why} decides on taking {approval.name} back: `who {approval.name}`")
     demand_assurance(assurance, rule.min_assurance)
@@ -123,7 +125,7 @@ def ask(
         at=tx.now_us,
     )
     count = count_of(tx, ballot, approval)
-    decided = rule.rollback == "allow" or rule.allow or count.satisfied
+    decided = alone or rule.allow or count.satisfied
     if decided:
         change(tx, approval, rollback_asked_at=tx.now_us)
     else:
@@ -137,6 +139,11 @@ def ask(
         private={"reason": reason} if reason else {},
     )
     return Asked(decided=decided, first=True, count=count)
+
+
+def _alone(rule: Policy, approval: Approval) -> bool:
+    """Whether one person is enough: never for what ran by break-glass, which nobody else has agreed to yet."""
+    return rule.rollback == "allow" and not approval.glass
 
 
 def _demand_offered(approval: Approval) -> None:
@@ -181,7 +188,7 @@ def start_rollback(tx: Tx, world: World, approval: Approval, *, lease: Lease | N
     rule, ballot = rule_of(world, approval), ballot_of(world, approval)
     if rule is None or ballot is None:
         raise Conflict("policy_changed", f"the policy of {approval.name} is no longer configured")
-    if rule.rollback == "policy" and not rule.allow and not count_of(tx, ballot, approval).satisfied:
+    if not _alone(rule, approval) and not rule.allow and not count_of(tx, ballot, approval).satisfied:
         raise Conflict("no_longer_satisfied", f"those who wanted {approval.name} taken back are no longer enough")
     token = lease.token if lease is not None else tx.now_us
     if lease is not None:
@@ -221,7 +228,7 @@ def view(reader: Reader, ballot: Ballot | None, approval: Approval) -> dict[str,
     if approval.bound is None or "rollback" not in approval.bound["commands"]:
         return None
     missing = (
-        count_of(reader, ballot, approval).missing if ballot is not None and ballot.policy.rollback == "policy" else ()
+        count_of(reader, ballot, approval).missing if ballot is not None and not _alone(ballot.policy, approval) else ()
     )
     return {
         "offered": offered(approval),

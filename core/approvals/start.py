@@ -77,6 +77,7 @@ def start(
             "config": world.version,
             "by": list(rests.by),
             "ground": dict(rests.ground),
+            **({"glass": True} if approval.glass else {}),
         },
     )
     return run

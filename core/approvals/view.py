@@ -12,6 +12,7 @@ from core.approvals.decision import Decision, decisions
 from core.approvals.delegation import proxies
 from core.approvals.earlier import earlier
 from core.approvals.freeze import frozen
+from core.approvals.owed import owed_to
 from core.approvals.proposal import described, rendered
 from core.approvals.rule import ballot_of, rule_of
 from core.approvals.run import find_run
@@ -89,6 +90,7 @@ def view_of(reader: Reader, world: World, approval: Approval) -> dict[str, Any]:
         "delegations": _delegations(reader, world, approval, ballot, said),
         "decisions": [_decision(world, each) for each in given],
         **_grants(reader, world, approval, policy),
+        "glass": _glass(reader, world, approval),
         "resources": approval.resources,
         "validation": approval.validation,
         "preview": approval.preview,
@@ -198,6 +200,28 @@ def _grants(reader: Reader, world: World, approval: Approval, policy: Policy | N
         if used is not None
         else None,
         "grant_offered": offered,
+    }
+
+
+def _glass(reader: Reader, world: World, approval: Approval) -> dict[str, Any] | None:
+    """Who broke the glass, and the review that is owed for it; None for what is decided like any other."""
+    if not approval.glass:
+        return None
+    return {"by": principal_json(world, approval.requester), "review": _review(reader, world, approval)}
+
+
+def _review(reader: Reader, world: World, approval: Approval) -> dict[str, Any] | None:
+    found = owed_to(reader, approval)
+    if found is None:
+        return None
+    return {
+        "due_at": rfc3339(found.due_at),
+        "overdue": found.reviewed_at is None and found.due_at <= reader.now_us,
+        "reminders": found.nags,
+        "verdict": found.verdict,
+        "by": principal_json(world, found.reviewed_by) if found.reviewed_by is not None else None,
+        "comment": found.comment,
+        "at": _time(found.reviewed_at),
     }
 
 

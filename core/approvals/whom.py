@@ -7,6 +7,8 @@ from typing import Any
 from core.approvals.approval import Approval, find
 from core.approvals.backing import backing
 from core.approvals.delegation import away, proxies
+from core.approvals.glass import may_review
+from core.approvals.owed import owed_to
 from core.approvals.rule import ballot_of
 from core.approvals.states import State
 from core.approvals.view import principal_json
@@ -36,7 +38,7 @@ def who(reader: Reader, world: World, number: int) -> dict[str, Any]:
         ],
     }
     if approval.state is not State.REVIEWING:
-        return _nothing(_over(approval, ballot, answer)) | against
+        return _nothing(_over(approval, ballot, answer) + _owed(reader, approval, ballot)) | against
     gone = away(reader)
     return {
         "words": " ".join([answer.words, *_absent(gone, answer)]),
@@ -76,6 +78,17 @@ def _over(approval: Approval, ballot: Ballot, answer: Who) -> str:
     people = {each for each in ballot.candidates() if ballot.eligible(each)}
     people.update(each for _, members in answer.veto for each in members)
     return f"{words} Until it starts it may be rejected by {', '.join(sorted(people)) or 'nobody'}."
+
+
+def _owed(reader: Reader, approval: Approval, ballot: Ballot) -> str:
+    """Who could review what ran by break-glass; empty where no review is owed."""
+    found = owed_to(reader, approval)
+    if found is None or found.reviewed_at is not None:
+        return ""
+    could = sorted(each.id for each in ballot.directory if may_review(ballot, each.id))
+    return (
+        f" It ran by break-glass and owes a review until {rfc3339(found.due_at)[:16]}Z: {', '.join(could) or 'nobody'}."
+    )
 
 
 def _present(world: World, person: str, gone: dict[str, int]) -> dict[str, Any]:

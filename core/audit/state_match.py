@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from sqlalchemy import bindparam, func, select
 
+from core.audit.backing_match import ToldBacking, again, chosen_in
 from core.audit.verdict import Finding, Findings
 from core.store import schema
 from core.store.rows import Reader, Row
@@ -32,16 +33,13 @@ _PREFIXES = tuple(f"{noun}:" for noun in _NOUNS)
 _L = schema.log.c
 _TAIL = Statement(select(_L.seq, _L.entry).where(_L.seq > bindparam("after")).order_by(_L.seq).limit(bindparam("page")))
 _SIZE = Statement(select(func.max(_L.seq).label("size")))
-_A = schema.approval.c
-_APPROVALS = Statement(select(_A.id, _A.state, _A.override_by, _A.by_grant))
+_APPROVALS = Statement(select(schema.approval.c.id, schema.approval.c.state, schema.approval.c.override_by))
 _DECISIONS = Statement(select(schema.decision))
 _RUNS = Statement(select(schema.run.c.id, schema.run.c.approval, schema.run.c.token, schema.run.c.ended_at))
 _LEASES = Statement(select(schema.lease.c.id, schema.lease.c.state, schema.lease.c.token))
 _KEYS = Statement(select(schema.api_key))
 _DELEGATIONS = Statement(select(schema.delegation))
 _FREEZES = Statement(select(schema.freeze))
-_GRANTS = Statement(select(schema.grant))
-_USES = Statement(select(schema.grant_use))
 _AGENTS = Statement(select(schema.agent))
 _SCHEDULES = Statement(select(schema.schedule))
 _LINKED = Statement(select(schema.linked))
@@ -61,15 +59,10 @@ class Told:
     keys: dict[str, tuple[str, bool, bool]] = field(default_factory=dict)
     delegations: dict[str, tuple[str, str | None, bool]] = field(default_factory=dict)
     freezes: dict[str, tuple[str, int, bool]] = field(default_factory=dict)
-    grants: dict[str, tuple[str, str, int, int, int, bool]] = field(default_factory=dict)
-    """Grant -> chosen on, terms, until, times, used, in force."""
-    uses: dict[str, str] = field(default_factory=dict)
-    """`G2, use 1` -> the approval and revision that used it."""
-    by_grant: dict[str, str] = field(default_factory=dict)
-    """Approval -> the grant that approved its revision."""
     schedules: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)
     """Schedule -> its owner, its verb, when it comes and its state."""
     overrides: dict[str, tuple[str, int]] = field(default_factory=dict)
+    backing: ToldBacking = field(default_factory=ToldBacking)
     voices: dict[str, set[str]] = field(default_factory=dict)
     """Approval -> who wants it rolled back."""
     agents: dict[str, str] = field(default_factory=dict)
@@ -88,31 +81,14 @@ class Told:
             self.approvals[subject] = details["state"]
         if details.get("revision", 0) > self.overrides.get(subject, ("", details.get("revision", 0)))[1]:
             del self.overrides[subject]  # an override is for one revision
+        self.backing.hear(event, entry["actor"], subject, details)
         match event:
-            case "approval:decided":
+            case "approval:decided" if "glass" not in details:
                 whose = subject, details["revision"], entry["actor"]
                 for voice in details.get("replaces", ()):
                     self.decisions.pop((*whose, voice), None)
                 voice = details.get("on_behalf_of") or entry["actor"]
-                self.decisions[(*whose, voice)] = details["verdict"], details["digest"], _again(details.get("grant"))
-            case "approval:approved" if "grant" in details.get("ground", ()):
-                self.by_grant[subject] = details["ground"]["grant"]
-            case "approval:reopened" | "approval:revised":
-                self.by_grant.pop(subject, None)
-            case "grant:created":
-                self.grants[subject] = (
-                    details["chosen_on"],
-                    details["terms"],
-                    details["until"],
-                    details["times"],
-                    0,
-                    True,
-                )
-            case "grant:used" if subject in self.grants:
-                self.grants[subject] = (*self.grants[subject][:4], details["use"], self.grants[subject][5])
-                self.uses[f"{subject}, use {details['use']}"] = f"{details['approval']} revision {details['revision']}"
-            case "grant:ended" if subject in self.grants:
-                self.grants[subject] = (*self.grants[subject][:5], False)
+                self.decisions[(*whose, voice)] = details["verdict"], details["digest"], again(details.get("grant"))
             case "apply:started" | "rollback:started":
                 self.runs[details["run"]] = subject, details["token"], True
             case "apply:finished" | "apply:failed" | "apply:unknown" | "rollback:finished" | "rollback:failed":
@@ -197,7 +173,7 @@ def _compare(reader: Reader, told: Told) -> list[str]:
                 (f"A{row['approval']}", row["revision"], row["by"], row["on_behalf_of"] or row["by"]): (
                     row["verdict"],
                     row["digest"],
-                    _chosen(row),
+                    chosen_in(row),
                 )
                 for row in reader.all(_DECISIONS)
             },
@@ -211,6 +187,7 @@ def _compare(reader: Reader, told: Told) -> list[str]:
             },
         ),
         *_leases(reader, told),
+        *(line for pair in told.backing.pairs(reader) for line in _differences(*pair)),
         *_differences("delegation", told.delegations, dict(_delegation(row) for row in reader.all(_DELEGATIONS))),
         *_differences(
             "freeze",
@@ -219,20 +196,6 @@ def _compare(reader: Reader, told: Told) -> list[str]:
                 f"F{row['id']}": (", ".join(orjson.loads(row["resources"])), row["ends_at"], row["ended_at"] is None)
                 for row in reader.all(_FREEZES)
             },
-        ),
-        *_differences("grant", told.grants, dict(_grant(row) for row in reader.all(_GRANTS))),
-        *_differences(
-            "grant",
-            told.uses,
-            {
-                f"G{row['grant']}, use {row['number']}": f"A{row['approval']} revision {row['revision']}"
-                for row in reader.all(_USES)
-            },
-        ),
-        *_differences(
-            "approval by grant of",
-            told.by_grant,
-            {f"A{row['id']}": f"G{row['by_grant']}" for row in reader.all(_APPROVALS) if row["by_grant"] is not None},
         ),
         *_differences(
             "schedule",
@@ -285,27 +248,6 @@ def _differences(what: str, told: Mapping[Any, Any], stored: Mapping[Any, Any]) 
 def _delegation(row: Row) -> tuple[str, tuple[str, str | None, bool]]:
     lends = row["kind"] != "away"
     return f"D{row['id']}", (row["delegator"], row["delegate"] if lends else None, row["ended_at"] is None)
-
-
-def _grant(row: Row) -> tuple[str, tuple[str, str, int, int, int, bool]]:
-    return f"G{row['id']}", (
-        f"A{row['approval']}",
-        row["terms"],
-        row["until"],
-        row["times"],
-        row["used"],
-        row["ended_at"] is None,
-    )
-
-
-def _again(chosen: Mapping[str, Any] | None) -> str:
-    """The grant that a decision chose, in words; empty for none."""
-    return f"again for {chosen['seconds']} s, {chosen['times']} times" if chosen else ""
-
-
-def _chosen(row: Row) -> str:
-    times = row["grant_times"]
-    return _again({"seconds": row["grant_seconds"], "times": times} if times is not None else None)
 
 
 def _agents(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:

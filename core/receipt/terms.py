@@ -18,7 +18,7 @@ _COUNTED = frozenset({"require", "allow", "distinct_people", "min_assurance", "d
 _NOT_COUNTED = frozenset(
     {
         *("name", "when", "review_expires", "apply_expires", "rollback", "remind", "short_replies", "hours"),
-        *("escalate", "ask", "grants"),
+        *("escalate", "ask", "grants", "break_glass"),
     }
 )
 KNOWN = _COUNTED | _NOT_COUNTED

@@ -40,6 +40,7 @@ class NewApproval(Body):
     params: dict[str, Any] = Field(default_factory=dict)
     reason: str | None = None
     draft: bool = False
+    break_glass: bool = Field(default=False, description="Run it at once, with nobody asked; it needs a reason.")
 
 
 class Change(Body):
@@ -56,6 +57,13 @@ class Word(Body):
     comment: str | None = None
     reason: str | None = None
     outcome: Literal["completed", "failed"] | None = None
+
+
+class Review(Body):
+    """Whether what ran by break-glass was right, and why."""
+
+    verdict: Literal["ok", "objected"]
+    comment: str | None = Field(default=None, max_length=4096)
 
 
 class Item(Body):
@@ -97,7 +105,12 @@ async def _look(ask: Ask, name: str) -> tuple[Approval, dict[str, Any]]:
 @needs(verb("request"))
 async def create_approval(ask: Asked, body: NewApproval) -> Response:
     """Ask for an action; the answer shows the state reached so far."""
-    reply = await ask.act("request", body.model_dump())
+    if body.break_glass and body.draft:
+        raise await ask.refuse(Invalid("usage", "what runs at once is no draft: send draft or break_glass"))
+    if body.break_glass:
+        reply = await ask.act("break-glass", body.model_dump(exclude={"draft", "break_glass"}))
+    else:
+        reply = await ask.act("request", body.model_dump(exclude={"break_glass"}))
     response = approval_of(reply, 201)
     assert reply.approval is not None
     response.headers["location"] = f"/v1/approvals/{reply.approval['id']}"
@@ -299,6 +312,13 @@ async def override(ask: Asked, id: str, body: Word | None = None) -> Response:
 async def rollback(ask: Asked, id: str, body: Word | None = None) -> Response:
     """Run the action's rollback."""
     return approval_of(await ask.act("rollback", {"ids": [id], "reason": _reason(body)}))
+
+
+@router.post("/{id}/review")
+@needs(verb("review"))
+async def review(ask: Asked, id: str, body: Review) -> Response:
+    """Say whether what ran by break-glass was right."""
+    return approval_of(await ask.act("review", {"id": id, **body.model_dump()}))
 
 
 @router.post("/{id}/resolve")

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands import deciding, leasing, locking, reading, requesting, stopping
+from commands import breaking, deciding, granting, leasing, locking, reading, requesting, stopping
 from commands.grammar import parse, tokenize
 from commands.registry import Registry
 from commands.verb import Permission
 from core.apply.action import Action, CommandSpec, Param
 from core.errors import Refusal
 
-FAMILIES = (requesting, deciding, reading, stopping, leasing, locking)
+FAMILIES = (requesting, deciding, granting, breaking, reading, stopping, leasing, locking)
 REGISTRY = Registry([verb for family in FAMILIES for verb in family.VERBS])
 ACTIONS = {
     "deploy": Action(
@@ -55,6 +55,17 @@ def read(text: str) -> tuple[str, dict[str, Any]]:
         ("stop all because the outage", "stop", {"target": "all", "reason": "the outage"}),
         ("edit A1 version=1.2.4", "edit", {"id": "A1", "params": {"version": "1.2.4"}}),
         ("/queue all", "queue", {"which": "all"}),
+        (
+            "break-glass deploy web 1 prod because it burns",
+            "break-glass",
+            {"action": "deploy", "params": {"env": "prod", "service": "web", "version": "1"}, "reason": "it burns"},
+        ),
+        (
+            "review A1 objected because it could wait",
+            "review",
+            {"id": "A1", "verdict": "objected", "comment": "it could wait"},
+        ),
+        ("grant A1 for 30m times 3", "grant", {"id": "A1", "seconds": "30m", "times": "3"}),
     ],
 )
 def test_what_is_typed_reaches_its_verb(text: str, verb: str, args: dict[str, Any] | None) -> None:
@@ -131,4 +142,7 @@ def test_exactly_these_verbs_decide() -> None:
         "approve",
         "reject",
         "request-changes",
+        "grant",
+        "break-glass",
+        "review",
     }
