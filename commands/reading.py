@@ -12,7 +12,7 @@ from commands.stopping import NoArgs
 from commands.verb import Args, Call, Outcome, Permission, Verb
 from core.approvals.approval import Approval
 from core.approvals.flags import halted
-from core.approvals.freeze import freezes
+from core.approvals.freeze import freezes, frozen, words
 from core.approvals.listing import listing
 from core.approvals.owed import all_owed
 from core.approvals.reviews import OwedReview, owed_reviews
@@ -54,7 +54,9 @@ def _show(tx: Tx, call: Call, args: IdArgs, prepared: None) -> Outcome:
     approval = own(tx, call, args.id)
     if call.principal.kind is Kind.PERSON and approval.state is State.REVIEWING and call.may_decide:
         note_shown(tx, approval=approval.id, revision=approval.revision, person=call.principal.id)
-    return Outcome(text=f"{approval.name}: {approval.title} — {_state(approval)}", approval=approval.id)
+    found = frozen(tx, call.world, approval) if approval.state in (State.REVIEWING, State.APPROVED) else []
+    stops = f"; {words(found, approval.name)}" if found else ""
+    return Outcome(text=f"{approval.name}: {approval.title} — {_state(approval)}{stops}", approval=approval.id)
 
 
 def _state(approval: Approval) -> str:

@@ -35,7 +35,7 @@ logger = logging.getLogger("interlock.board")
 
 OPEN_CARDS = 100
 CLOSED_CARDS = 20
-_CHANGES = ("approval:", "apply:", "rollback:")
+_CHANGES = ("approval:", "apply:", "rollback:", "freeze:overridden")
 
 
 class Board:
@@ -108,6 +108,11 @@ class Board:
                 self._changed.add(int(entry.details["chosen_on"][1:]))
         if self._changed:
             self._woken.set()
+
+    def changed(self, numbers: Iterable[int]) -> None:
+        """These approvals look different because of something else; they are drawn anew for whoever looks."""
+        self._changed.update(numbers)
+        self._woken.set()
 
     def showed(self, approval: str, revision: int, people: Collection[str]) -> None:
         """Note that a card of that revision reached these principals; it is written down soon."""

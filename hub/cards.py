@@ -206,6 +206,8 @@ def _frozen(approval: Mapping[str, Any]) -> Iterator[Field]:
         for each in approval.get("frozen") or ()
     ]
     if lines:
+        could = ", ".join(name_of(each) for each in approval.get("could_override") or ()) or "nobody"
+        lines.append(f"could let it go on (`override {approval['id']} because …`): {could}")
         yield Field(label="FROZEN", value="\n".join(lines))
     override = approval.get("override")
     if override:

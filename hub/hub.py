@@ -58,6 +58,7 @@ from hub.opening import opened
 from hub.pipeline import Pipeline, refused_reply
 from hub.proofs import Proofs
 from hub.recovery import recover
+from hub.redrawing import Redrawing
 from hub.reviewing import Reviewing
 from hub.runner import Runner
 from hub.scheduling import Scheduler
@@ -155,6 +156,7 @@ class Hub:
             clock=self.clock,
             key=keys.press,
         )
+        self.redrawing = Redrawing(db, lambda: self._world, self.delivery.plan, self.delivery.board.changed)
         self.checkpoints = Checkpoints(db, keys.checkpoint, data, lambda: self._world)
         self.reviewing = Reviewing(db, lambda: self._world, self._carrier)
         self.runner = Runner(db, world=lambda: self._world, carrier=self._carrier, sealer=keys.sealer)
@@ -231,7 +233,7 @@ class Hub:
         await self._stack.enter_async_context(self.delivery.run())
         loops = (
             *(self.reviewing.run, self.runner.run, self.timers.run, self.checkpoints.run, self.scheduler.run),
-            *(self.whois.run, self.messenger.run),
+            *(self.whois.run, self.messenger.run, self.redrawing.run),
         )
         self._background = [asyncio.create_task(_forever(run)) for run in loops]
         self._serving = True
@@ -287,6 +289,8 @@ class Hub:
             elif event in ("hub:resumed", "freeze:ended", "freeze:overridden"):
                 self.runner.wake()
                 self.reviewing.wake()
+            if event.startswith(("freeze:", "delegation:")):
+                self.redrawing.wake()
 
     def _plan(self, tx: Tx) -> None:
         """In the writer's transaction: whatever changed an approval also changes the copies of its card, and whoever a
@@ -297,7 +301,7 @@ class Hub:
             for draft in tx.drafts
             if draft.subject
             and draft.subject[0] == "A"
-            and draft.event.startswith(("approval:", "apply:", "rollback:", "delivery:dead"))
+            and draft.event.startswith(("approval:", "apply:", "rollback:", "delivery:dead", "freeze:overridden"))
         }
         changed |= {int(draft.details["chosen_on"][1:]) for draft in tx.drafts if draft.event.startswith("grant:")}
         for number in sorted(changed):

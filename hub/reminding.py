@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 
 from core.approvals.approval import Approval
-from core.approvals.decision import standing
+from core.approvals.backing import backing
 from core.approvals.delegation import away, proxies
 from core.approvals.glass import may_review
 from core.approvals.nudge import told_times
@@ -41,7 +41,7 @@ def reminder_of(reader: Reader, world: World, approval: Approval, copy: Copy) ->
     if approval.state is not State.REVIEWING:
         return None
     times = told_times(world, approval, ballot.policy, copy.recipient)
-    wanted = still_wanted(ballot, standing(reader, approval), away(reader), proxies(reader, approval.action))
+    wanted = still_wanted(ballot, backing(reader, approval), away(reader), proxies(reader, approval.action))
     return _reminder(copy, f"{approval.reviewing_at}.{times}", times, wanted)
 
 

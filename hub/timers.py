@@ -19,6 +19,7 @@ from core.approvals.grant import expire_grants
 from core.approvals.grant import next_over as next_grant_over
 from core.approvals.nudge import next_deadline as next_nudge
 from core.approvals.nudge import nudge
+from core.approvals.windows import say, unsaid
 from core.clock import SECOND
 from core.leases.reminding import next_reminder
 from core.leases.terms import LEASE_LOCKS
@@ -104,6 +105,8 @@ class Timers:
             await self._db.write(tell_again)
         if await self._db.read(any_given_up):
             await self._db.write(give_up, self._keeps_closed, locks=LEASE_LOCKS, urgent=True)
+        if await self._db.read(unsaid, self._world()):
+            await self._db.write(say, self._world(), locks=LEASE_LOCKS, urgent=True)
         if await self._db.read(any_over):
             await self._db.write(end_those_over, locks=LEASE_LOCKS, urgent=True)
         loop = asyncio.get_running_loop()

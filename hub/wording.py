@@ -130,13 +130,22 @@ def _reviewing(approval: Mapping[str, Any], over: bool) -> str:
             missing.append(
                 f"{lacking} of {show(each['group'])}" if each.get("group") else show(str(each.get("person")))
             )
-    return f"{asker} asks; it needs {' and '.join(missing) or 'one more decision'}."
+    needs = f"{asker} asks; it needs {' and '.join(missing) or 'one more decision'}"
+    return f"{needs}; {_frozen(approval)}, so nobody can approve it yet." if approval.get("frozen") else f"{needs}."
+
+
+def _frozen(approval: Mapping[str, Any]) -> str:
+    """What the freeze that lasts longest freezes, and until when."""
+    last = max(approval["frozen"], key=lambda each: str(each["until"]))
+    return f"{show(', '.join(last['resources']))} is frozen by {show(last['id'])} until {moment(last['until'])}"
 
 
 def _approved(approval: Mapping[str, Any], over: bool) -> str:
     by = f"Approved by {_approvers(approval)}"
     if over:
         return f"{by}, but the time to start it is over; it has not run."
+    if approval.get("frozen"):
+        return f"{by}; {_frozen(approval)}, so it has not run yet."
     if approval.get("waiting_for"):
         first = approval["waiting_for"][0]
         return f"{by}; it waits for {show(first['resource'])} and has not run yet."

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from cronsim import CronSim
 from sqlalchemy import BigInteger, bindparam, insert, select, update
 
 from core import ids
 from core.approvals.approval import Approval, change
 from core.approvals.rule import rule_in_force
 from core.approvals.states import OPEN
-from core.clock import SECOND, from_us, rfc3339, to_us
+from core.approvals.windows import begun
+from core.clock import SECOND, rfc3339
 from core.errors import Conflict, Forbidden, Invalid
 from core.leases.resource import check
 from core.people.assurance import Assurance, demand_assurance
@@ -105,22 +103,10 @@ def _of_row(row: Row) -> Freeze:
 
 def _of_window(window: FreezeWindow, now_us: int) -> Freeze | None:
     """The freeze that `window` makes of this moment, or None."""
-    now = from_us(now_us)
-    if window.cron is not None:
-        until = last_begin(window, now) + timedelta(seconds=window.seconds)
-    elif window.begin is not None and window.until is not None and window.begin <= now:
-        until = window.until
-    else:
+    now = begun(window, now_us)
+    if now is None:
         return None
-    if until <= now:
-        return None
-    return Freeze(name=window.name, resources=window.resources, reason=window.reason, until=to_us(until), by=None)
-
-
-def last_begin(window: FreezeWindow, now: datetime) -> datetime:
-    """When the repeated `window` began last, up to `now`; its cron line is read in its own zone."""
-    local = now.astimezone(ZoneInfo(window.timezone))
-    return next(CronSim(window.cron or "", local + timedelta(seconds=1), reverse=True))
+    return Freeze(name=window.name, resources=now.resources, reason=window.reason, until=now.until, by=None)
 
 
 def frozen(reader: Reader, world: World, approval: Approval) -> list[Freeze]:
@@ -128,6 +114,16 @@ def frozen(reader: Reader, world: World, approval: Approval) -> list[Freeze]:
     if approval.override_at is not None:
         return []
     return [each for each in freezes(reader, world) if each.covers(approval.resources)]
+
+
+def could_override(world: World, approval: Approval) -> list[Principal]:
+    """The people who may override for the request, in order of their ids."""
+    barred = barred_by(approval.requester, approval.owners, world.people)
+    return [
+        each
+        for each in sorted(world.people, key=lambda each: each.id)
+        if each.kind is Kind.PERSON and each.id not in barred and world.rights.has(each, "override")
+    ]
 
 
 def demand_thawed(reader: Reader, world: World, approval: Approval, what: str) -> None:

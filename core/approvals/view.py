@@ -11,7 +11,7 @@ from core.approvals.backing import backing
 from core.approvals.decision import Decision, decisions
 from core.approvals.delegation import proxies
 from core.approvals.earlier import earlier
-from core.approvals.freeze import frozen
+from core.approvals.freeze import could_override, frozen
 from core.approvals.owed import owed_to
 from core.approvals.proposal import described, rendered
 from core.approvals.rule import ballot_of, rule_of
@@ -241,7 +241,12 @@ def _freezes(reader: Reader, world: World, approval: Approval) -> dict[str, Any]
             "reason": approval.override_why,
         }
     found = frozen(reader, world, approval) if approval.state in OPEN else []
-    return {"frozen": [each.as_json() for each in found], "override": override}
+    people = could_override(world, approval)[:MOST_NAMED] if found else []
+    return {
+        "frozen": [each.as_json() for each in found],
+        "could_override": [principal_json(world, each.id) for each in people],
+        "override": override,
+    }
 
 
 def _run(reader: Reader, number: int | None) -> dict[str, Any] | None:

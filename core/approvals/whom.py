@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from core.approvals.approval import Approval, find
 from core.approvals.backing import backing
 from core.approvals.delegation import away, proxies
+from core.approvals.freeze import Freeze, could_override, frozen, words
 from core.approvals.glass import may_review
 from core.approvals.owed import owed_to
 from core.approvals.rule import ballot_of
-from core.approvals.states import State
+from core.approvals.states import OPEN, State
 from core.approvals.view import principal_json
 from core.clock import rfc3339
 from core.ids import show
@@ -37,11 +39,18 @@ def who(reader: Reader, world: World, number: int) -> dict[str, Any]:
             for group, people in answer.veto
         ],
     }
+    found = frozen(reader, world, approval) if approval.state in OPEN else []
+    against |= {
+        "frozen": [each.as_json() for each in found],
+        "could_override": [principal_json(world, each.id) for each in could_override(world, approval)] if found else [],
+    }
+    stops = [_frozen(world, approval, found)] if found else []
     if approval.state is not State.REVIEWING:
-        return _nothing(_over(approval, ballot, answer) + _owed(reader, approval, ballot)) | against
+        over = " ".join([_over(approval, ballot, answer) + _owed(reader, approval, ballot), *stops])
+        return _nothing(over) | against
     gone = away(reader)
     return {
-        "words": " ".join([answer.words, *_absent(gone, answer)]),
+        "words": " ".join([answer.words, *_absent(gone, answer), *stops]),
         "missing": [
             {"group": each.requirement.group, "person": each.requirement.person, "count": each.lacking}
             for each in answer.tally.missing
@@ -64,6 +73,12 @@ def who(reader: Reader, world: World, number: int) -> dict[str, Any]:
         "possible": could_satisfy(ballot.policy, world.people, ballot.barred).possible,
         **against,
     }
+
+
+def _frozen(world: World, approval: Approval, found: Sequence[Freeze]) -> str:
+    """Which freezes stop it, and who could let it go on."""
+    could = ", ".join(each.id for each in could_override(world, approval)) or "nobody"
+    return f"{words(found, approval.name)}: {could} could."
 
 
 def _nothing(words: str) -> dict[str, Any]:

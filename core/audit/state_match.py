@@ -102,7 +102,7 @@ class Told:
                 self.delegations[subject] = details["delegator"], details["delegate"], True
             case "delegation:ended" if subject in self.delegations:
                 self.delegations[subject] = (*self.delegations[subject][:2], False)
-            case "freeze:created":
+            case "freeze:created" if not details.get("configured"):  # those of hub.yaml stand in no table
                 self.freezes[subject] = ", ".join(details["resources"]), details["until"], True
             case "freeze:ended" if subject in self.freezes:
                 self.freezes[subject] = (*self.freezes[subject][:2], False)

@@ -95,6 +95,7 @@ flag = Table(
     "flag",
     metadata,
     # `halted`: stop all is in force. `epoch`: the lease epoch. Small facts that guards read in a transaction.
+    # `freeze:NAME`: that freeze of hub.yaml was said to be in force. `redrawn`: the last entry whose copies were.
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
     _us("at", nullable=False),

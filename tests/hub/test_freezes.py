@@ -9,11 +9,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hubs import Bench, make_hub, running, until
+from hubs import Bench, Chat, make_hub, running, until
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.approvals.freeze import Freeze, last_begin
+from core.approvals.freeze import Freeze
+from core.approvals.windows import last_begin
+from core.audit.state_match import match_state
+from core.clock import ManualClock
 from core.world import FreezeWindow
 
 pytestmark = pytest.mark.anyio
@@ -257,3 +260,122 @@ async def test_two_who_retry_the_same_at_once_make_one_request(tmp_path: Path) -
         assert again is not None
         assert all(again["id"] in each.text for each in said)
         assert len(await bench.events("approval:requested")) == 2
+
+
+async def test_cards_say_why_it_waits_until_when_and_who_could_let_it_go_on(tmp_path: Path) -> None:
+    async with chatting(tmp_path) as (bench, chat):
+        name = await asked(bench)
+        digest = (await bench.state(name))["digest"]
+        assert (await bench.ask("cai", "approve", ids=[name], digest=digest)).ok
+        assert (await bench.say("ana", "freeze env:* for 2h because of the audit")).ok
+        await until(lambda: "is frozen by F1 until" in chat.at("#prod")[-1].card.summary)
+        shown = chat.at("#prod")[-1].card
+        assert shown.summary.startswith("Approved by Cai Wu in page; env:* is frozen by F1 until ")
+        field = next(each.value for each in shown.fields if each.label == "FROZEN")
+        assert "of the audit" in field
+        assert f"`override {name} because …`): Ana Ruiz, Cai Wu" in field
+        for text in (f"show {name}", f"who {name}"):
+            assert "env:* is frozen by F1 until" in (await bench.say("bo", text)).text
+        answer = (await bench.say("bo", f"who {name}")).data
+        assert [each["id"] for each in answer["could_override"]] == ["ana", "cai"]
+
+        assert (await bench.say("ana", "unfreeze F1")).ok
+        await until(lambda: "frozen" not in chat.at("#prod")[-1].card.summary)
+
+
+async def test_a_freeze_redraws_no_card_that_it_is_not_about(tmp_path: Path) -> None:
+    async with chatting(tmp_path) as (bench, chat):
+        staging, prod = await asked(bench, "staging"), await asked(bench)
+        await until(lambda: len(chat.posts) == 2)
+        assert (await bench.say("ana", "freeze env:prod for 2h because of the audit")).ok
+        await until(lambda: len(chat.posts) == 3)
+        assert chat.posts[2][1].card.approval == prod
+        assert (await bench.say("cai", f"override {prod} because it burns")).ok
+        await until(lambda: any(each.label == "FREEZE OVERRIDDEN" for each in chat.posts[-1][1].card.fields))
+        assert {post.card.approval for _, post in chat.posts[2:]} == {prod}
+        assert (await bench.state(staging))["frozen"] == []
+
+
+async def test_what_was_frozen_while_copies_were_not_redrawn_is_made_up_for_after_a_restart(tmp_path: Path) -> None:
+    async with chatting(tmp_path) as (bench, chat):
+        await asked(bench)
+        await until(lambda: len(chat.posts) == 1)
+        bench.hub.redrawing.wake = lambda: None  # type: ignore[method-assign]
+        assert (await bench.say("ana", "freeze env:prod for 2h because of the audit")).ok
+    async with chatting(tmp_path) as (_, chat):
+        await until(lambda: any(each.label == "FROZEN" for post in chat.at("#prod") for each in post.card.fields))
+
+
+async def test_who_stands_in_is_asked_on_what_is_open_already(tmp_path: Path) -> None:
+    async with chatting(tmp_path, ask="") as (bench, chat):
+        await asked(bench)
+        await until(lambda: bool(chat.at("@cai")))
+        assert chat.at("@dee") == []
+        assert (await bench.say("cai", "delegate to @dee until tomorrow")).ok
+        assert (await bench.say("cai", "away until tomorrow")).ok
+        await until(lambda: bool(chat.at("@dee")))
+        assert any(each.label == "Asked of you" for each in chat.at("@dee")[-1].card.fields)
+
+
+async def test_the_log_says_when_a_freeze_of_hub_yaml_begins_and_ends(tmp_path: Path, clock: ManualClock) -> None:
+    more = """
+freezes:
+  - {name: night, resources: ["env:prod"], cron: "0 1 * * *", for: 2h, reason: Nobody is here}
+"""
+    async with chatting(tmp_path, more=more, clock=clock) as (bench, chat):  # midnight of a New Year
+        name = await asked(bench)
+        await until(lambda: len(chat.posts) == 1)
+        clock.advance(3600)
+        bench.hub.timers.wake()
+        await until(lambda: any(each.label == "FROZEN" for each in chat.at("#prod")[-1].card.fields))
+        assert (await bench.state(name))["frozen"][0]["id"] == "night"
+        bench.hub.timers.wake()
+        clock.advance(2 * 3600)
+        bench.hub.timers.wake()
+        await until(lambda: not any(each.label == "FROZEN" for each in chat.at("#prod")[-1].card.fields))
+        assert await bench.events("freeze:") == ["freeze:created", "freeze:ended"]
+        assert await bench.hub.db.read(match_state) == ()
+
+
+async def test_a_freeze_taken_out_of_hub_yaml_has_ended(tmp_path: Path, clock: ManualClock) -> None:
+    more = """
+freezes:
+  - {name: all-day, resources: ["env:prod"], cron: "0 0 * * *", for: 23h, reason: Nobody is here}
+"""
+    async with chatting(tmp_path, more=more, clock=clock) as (bench, _):
+        await until(lambda: _freezes_said(bench, 1))
+        path = tmp_path / "hub.yaml"
+        path.write_text(path.read_text().partition("freezes:")[0])
+        assert await bench.hub.reload() == []
+        bench.hub.timers.wake()
+        await until(lambda: _freezes_said(bench, 2))
+        assert await bench.events("freeze:") == ["freeze:created", "freeze:ended"]
+
+
+async def _freezes_said(bench: Bench, count: int) -> bool:
+    return len(await bench.events("freeze:")) == count
+
+
+@asynccontextmanager
+async def chatting(
+    folder: Path, *, ask: str = '"chat:#prod"', more: str = "", clock: ManualClock | None = None
+) -> AsyncIterator[tuple[Bench, Chat]]:
+    """A hub whose requests are shown in a room, or to each who could decide."""
+    people = PEOPLE.replace("groups: [sre", "email: X@example.com, groups: [sre")
+    for name in ("ana", "bo", "cai"):
+        people = people.replace("X@", f"{name}@", 1)
+    people += "  dee: {name: Dee Okoye, email: d@example.com}\n"
+    asking = f", ask: [{ask}]" if ask else ""
+    hub = make_hub(
+        folder,
+        people=people.replace("d@example.com", "dee@example.org"),
+        actions=ACTIONS.replace("HOLD", "start: manual"),
+        policies=f"policies:\n  - {{name: default, require: [{{group: sre, count: 1}}]{asking}}}\n",
+        channels="channels: {chat: {adapter: chat}}\n",
+        more=FAST + more,
+        adapters={"chat": Chat},
+        clock=clock,
+    )
+    hub.delivery._poll_seconds = 0.05
+    async with running(hub) as bench:
+        yield bench, bench.channels["chat"]
