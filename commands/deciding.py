@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from commands.requesting import checked_reason, own
-from commands.verb import Args, Call, Outcome, Permission, Verb
+from commands.verb import Args, Call, Outcome, Permission, Spread, Verb
 from core import ids
 from core.approvals.approval import Approval
 from core.approvals.decide import Decided, decide
 from core.approvals.decision import Verdict
 from core.approvals.finish import resolve
+from core.approvals.listing import listing
 from core.approvals.run import find_run
-from core.approvals.shown import note_shown, shown_digest
+from core.approvals.shown import note_shown, shown_digest, was_shown
 from core.approvals.states import State
-from core.errors import Conflict, Invalid
+from core.errors import Conflict, Invalid, NotFound
 from core.leases.terms import LEASE_LOCKS
+from core.store.rows import Reader
 from core.store.tx import Tx
 
 _DONE = {"approve": "approved", "reject": "rejected", "request-changes": "sent back for changes"}
 
 
-class DecideArgs(Args):
-    """Which approvals, which revision of them, and why."""
+MOST_AT_ONCE = 100
+"""Requests that one command or batch decides on."""
+MOST_WAITING = 500
+"""Requests among which `all` looks for those."""
 
-    ids: Annotated[list[str], Field(min_length=1, max_length=50)]
+
+class DecideArgs(Args):
+    """Which approvals, which revision of them, and why; with `all`, whose and for which action."""
+
+    ids: Annotated[list[str], Field(min_length=1, max_length=MOST_AT_ONCE)]
     digest: str | None = None
     comment: str | None = Field(default=None, max_length=4096)
+    requester: str | None = Field(default=None, max_length=64)
+    action: str | None = Field(default=None, max_length=64)
 
 
 class ResolveArgs(Args):
@@ -44,6 +55,8 @@ def _decide(tx: Tx, call: Call, args: DecideArgs, prepared: None, *, verdict: Ve
     comment = checked_reason(args.comment)
     if args.digest is not None and len(args.ids) > 1:
         raise Invalid("usage", "a digest belongs to one approval; decide on one at a time, or use the batch")
+    if args.requester is not None or args.action is not None:
+        raise Invalid("usage", f"`from` and `for` go with all: {verdict} all from @ana for deploy")
     lines: list[str] = []
     for name in args.ids:
         approval = own(tx, call, name)
@@ -64,6 +77,47 @@ def _decide(tx: Tx, call: Call, args: DecideArgs, prepared: None, *, verdict: Ve
         )
         lines.append(_words(approval.name, verdict, decided.state, decided.first) + spoken_for(decided))
     return Outcome(text="\n".join(lines), approval=ids.parse("A", args.ids[0]), record=False)
+
+
+def _all(reader: Reader, call: Call, args: DecideArgs) -> Spread:
+    """What waits for the caller and was shown to them, as they saw it; what they have not seen is left and named."""
+    requester = args.requester.lstrip("@") if args.requester is not None else None
+    if requester is not None and call.world.people.find(requester) is None:
+        raise NotFound("unknown_person", f"there is nobody called {requester!r}; write from @ and an id of hub.yaml")
+    if args.action is not None and args.action not in call.world.actions:
+        raise NotFound("unknown_action", f"there is no action {args.action!r}")
+    waiting = listing(
+        reader,
+        call.world,
+        viewer=call.principal,
+        state="reviewing",
+        mine=True,
+        requester=requester,
+        action=args.action,
+        limit=MOST_WAITING,
+    )
+    found = [each for each in waiting if each.requester != call.principal.id]
+    seen = [each for each in found if was_shown(reader, each, call.principal.id, call.said_at_us)]
+    if len(seen) > MOST_AT_ONCE:
+        more = f"{len(seen)} requests" if len(waiting) < MOST_WAITING else f"more than {len(seen)} requests"
+        why = f"{more} wait for you here, and at most {MOST_AT_ONCE} are decided at once: narrow it"
+        raise Invalid("too_many", f"{why} with `from @…` or `for <action>`, or name them")
+    unseen = [each.name for each in found if each not in seen]
+    return Spread(
+        items={each.name: {"ids": [each.name], "digest": each.digest, "comment": args.comment} for each in seen},
+        left=_left(unseen, more=len(waiting) == MOST_WAITING) if found else "Nothing like that waits for you.",
+    )
+
+
+def _left(unseen: Sequence[str], *, more: bool) -> str:
+    """What was left because it was never shown or not looked at, in words."""
+    told = []
+    if unseen:
+        named = ", ".join(unseen[:10]) + (f" and {len(unseen) - 10} more" if len(unseen) > 10 else "")
+        told.append(f"Left as they are, because you have not been shown them: {named}. `show` one, then decide.")
+    if more:
+        told.append(f"Only the newest {MOST_WAITING} that wait for you were looked at.")
+    return " ".join(told)
 
 
 def must_see(call: Call, approval: Approval) -> bool:
@@ -120,10 +174,12 @@ def _verb(name: Verdict, summary: str) -> Verb:
         permission=Permission.DECIDE,
         rest="ids",
         each="ids",
+        spread=_all,
+        clauses={"from": "requester", "for": "action"},
         because="comment",
         urgent=True,
         locks=LEASE_LOCKS,
-        usage=f"{name} <ids…> [because <reason>]",
+        usage=f"{name} <ids…>|all [from @<who>] [for <action>] [because <reason>]",
         summary=summary,
     )
 

@@ -103,6 +103,16 @@ class Desk(Protocol):
 
 
 Prepare = Callable[[Desk, Call, Any], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """What `all` stands for: each item with the arguments that it is decided with, and what is left out, in words."""
+
+    items: Mapping[str, Mapping[str, Any]]
+    left: str = ""
+
+
 Run = Callable[[Tx, Call, Any, Any], Outcome]
 Look = Callable[[Reader, Call, Any], Outcome]
 
@@ -143,6 +153,8 @@ class Verb:
     """The argument whose items are handled one by one, each in a transaction of its own with an answer of its own."""
     command: str | None = None
     """The argument that takes what stands after the positional ones and the clauses: a whole command, read at once."""
+    spread: Callable[[Reader, Call, Any], Spread] | None = None
+    """For a verb with `each`: which items `all` names, read before any of them is handled."""
     structured: bool = False
     """True for a verb that only programs send (heartbeats): it is not typed and not in `help`."""
     urgent: bool = False

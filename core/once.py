@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, delete, insert, select
 
 from core.errors import Invalid
 from core.store import schema
+from core.store.rows import Reader
 from core.store.statement import Statement
 from core.store.tx import Tx
 
@@ -35,12 +36,12 @@ class Once:
     body_hash: bytes
 
 
-def recall(tx: Tx, once: Once) -> str | None:
+def recall(reader: Reader, once: Once) -> str | None:
     """The first answer, or None when this is the first time.
 
     Raises Invalid (`idempotency_mismatch`) when the key was used for another body.
     """
-    row = tx.one(_FIND, scope=once.scope, sender=once.sender, key=once.key)
+    row = reader.one(_FIND, scope=once.scope, sender=once.sender, key=once.key)
     if row is None:
         return None
     if bytes(row["body_hash"]) != once.body_hash:

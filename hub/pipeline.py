@@ -177,22 +177,43 @@ class Pipeline:
             )
         self._limit(call, verb)
         items = command.args.get(verb.each) if verb.each is not None else None
-        if isinstance(items, list | tuple) and len(items) > 1:
-            return await self._act_each(call, verb, command, list(dict.fromkeys(items)), once)
+        if isinstance(items, list | tuple) and items:
+            if verb.spread is not None and [str(each).lower() for each in items] == ["all"]:
+                return await self._act_all(call, verb, command, once)
+            if len(items) > 1:
+                each = {item: {**command.args, verb.each or "": [item]} for item in dict.fromkeys(items)}
+                return await self._act_each(call, verb, command, each, once)
         return await self._act(call, verb, command, once)
 
-    async def _act_each(self, call: Call, verb: Verb, command: Command, items: list[Any], once: Once | None) -> Reply:
+    async def _act_all(self, call: Call, verb: Verb, command: Command, once: Once | None) -> Reply:
+        """The reply over everything that `all` stands for, kept whole: said again, it would stand for something else."""
+        assert verb.spread is not None
+        try:
+            args = verb.read(command.args)
+            demand_may(call, verb)
+            first = await self._db.read(recall, once) if once is not None else None
+            if first is not None:
+                return _given(_stored(first))
+            spread = await self._db.read(verb.spread, call, args)
+        except Refusal as refusal:
+            raise await self._refuse(call, verb.name, refusal, once) from None
+        reply = await self._act_each(call, verb, command, spread.items, once)
+        reply = replace(reply, text="\n".join(each for each in (reply.text, spread.left) if each))
+        return _given(await self._db.write(_settle, call, verb, reply, once))
+
+    async def _act_each(
+        self, call: Call, verb: Verb, command: Command, items: Mapping[str, Mapping[str, Any]], once: Once | None
+    ) -> Reply:
         """One reply over several items: each is a command of its own, and one that is refused stops no other."""
         try:
             verb.read(command.args)
         except Refusal as refusal:
             raise await self._refuse(call, verb.name, refusal, once) from None
         said: list[dict[str, Any]] = []
-        for at, item in enumerate(items):
-            part = replace(once, key=f"{once.key}#{at}") if once is not None else None
-            own = Command(verb=verb.name, args={**command.args, verb.each or "": [item]})
+        for item, args in items.items():
+            part = replace(once, key=f"{once.key}#{item}") if once is not None else None
             try:
-                reply = await self._act(call, verb, own, part)
+                reply = await self._act(call, verb, Command(verb=verb.name, args=args), part)
             except Refusal as refusal:
                 reply = refused_reply(refusal)
             text = reply.text if reply.text.startswith(str(item)) else f"{item}: {reply.text}"
@@ -222,10 +243,7 @@ class Pipeline:
             break
         outcome = answer.refusal.code if answer.refusal else "ok"
         self._count(verb.name, outcome, call.channel)
-        if answer.refusal is not None:
-            raise answer.refusal
-        assert answer.reply is not None
-        return answer.reply
+        return _given(answer)
 
     async def _write(self, work: _Work) -> Answer:
         return await self._db.write(
@@ -341,6 +359,24 @@ def _effect(tx: Tx, work: _Work) -> Answer:
     if work.once is not None:
         kept = replace(reply, text=outcome.said_again or reply.text, data={} if outcome.said_again else reply.data)
         keep(tx, work.once, dump({"reply": {**asdict(kept), "card": None}}))
+    return Answer(reply=reply)
+
+
+def _given(answer: Answer) -> Reply:
+    """The reply of an answer. Raises the Refusal that it is."""
+    if answer.refusal is not None:
+        raise answer.refusal
+    assert answer.reply is not None
+    return answer.reply
+
+
+def _settle(tx: Tx, call: Call, verb: Verb, reply: Reply, once: Once | None) -> Answer:
+    """A reply over several items is recorded as asked for and kept, unless the same message was answered meanwhile."""
+    if once is not None and (text := recall(tx, once)) is not None:
+        return _stored(text)
+    _record(tx, call, "command:received", {"verb": verb.name, "items": len(reply.data["items"])})
+    if once is not None:
+        keep(tx, once, dump({"reply": {**asdict(reply), "card": None}}))
     return Answer(reply=reply)
 
 

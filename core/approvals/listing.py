@@ -44,14 +44,18 @@ def listing(
     viewer: Principal,
     state: str | None = None,
     mine: bool = False,
+    requester: str | None = None,
+    action: str | None = None,
     before: int | None = None,
     limit: int = 50,
 ) -> list[Approval]:
     """Approvals that `viewer` may see, newest first, from below `before`.
 
-    `state` is one state, or `open`, `ended` or `all`. `mine` means those that the viewer asked for or can decide now.
+    `state` is one state, or `open`, `ended` or `all`. `mine` means those that the viewer asked for or can decide now;
+    `requester` and `action` leave out all others.
     """
     streams = _mine(reader, world, viewer, _states(state)) if mine else _seen(world, viewer, _states(state))
+    streams = _narrowed(_narrowed(streams, "requester", requester), "action", action)
     newest = before if before is not None else _NEWEST
     found: list[Approval] = []
     last = None
@@ -79,6 +83,13 @@ def concerns(reader: Reader, world: World, viewer: Principal, approval: Approval
         return False
     lent = [each for each in proxies(reader, approval.action) if each.delegate == viewer.id]
     return bool(voices(ballot, viewer.id, "approve", votes=votes(reader, approval, given), proxies=lent))
+
+
+def _narrowed(streams: list[_Stream], column: str, value: str | None) -> list[_Stream]:
+    """The streams with that column's value alone; None for any."""
+    if value is None:
+        return streams
+    return [replace(s, equal={**s.equal, column: value}) for s in streams if s.equal.get(column, value) == value]
 
 
 def _states(state: str | None) -> frozenset[State]:

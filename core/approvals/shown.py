@@ -8,6 +8,7 @@ from core.approvals.approval import Approval
 from core.clock import SECOND
 from core.errors import Invalid
 from core.store import schema
+from core.store.rows import Reader
 from core.store.statement import Statement
 from core.store.tx import Tx
 
@@ -28,6 +29,12 @@ def note_shown(tx: Tx, *, approval: int, revision: int, person: str, at_us: int 
         tx.run(_NEW, approval=approval, revision=revision, person=person, at=at_us if at_us is not None else tx.now_us)
 
 
+def was_shown(reader: Reader, approval: Approval, person: str, said_at_us: int | None) -> bool:
+    """Whether the revision in force was shown to that person long enough before they said something."""
+    row = reader.one(_FIND, approval=approval.id, revision=approval.revision, person=person)
+    return row is not None and int(row["at"]) + READING_US <= (said_at_us if said_at_us is not None else reader.now_us)
+
+
 def shown_digest(tx: Tx, approval: Approval, person: str, said_at_us: int | None) -> str | None:
     """The digest that a typed decision is about: that of the revision in force, if its card was shown in time.
 
@@ -37,6 +44,6 @@ def shown_digest(tx: Tx, approval: Approval, person: str, said_at_us: int | None
     row = tx.one(_FIND, approval=approval.id, revision=approval.revision, person=person)
     if row is None:
         return None
-    if int(row["at"]) + READING_US > (said_at_us if said_at_us is not None else tx.now_us):
+    if not was_shown(tx, approval, person, said_at_us):
         raise Invalid("not_shown_yet", f"{approval.name} was shown to you only just now; read the card, then decide")
     return approval.digest

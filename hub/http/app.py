@@ -17,6 +17,7 @@ from hub.http import (
     agents,
     approvals,
     audit,
+    batch,
     channels,
     commands,
     delegations,
@@ -43,6 +44,7 @@ from hub.http.problems import of_http
 
 ROUTERS: tuple[APIRouter, ...] = (
     approvals.router,
+    batch.router,
     receipts.router,
     delegations.router,
     freezes.router,

@@ -15,7 +15,7 @@ from core.approvals.listing import listing
 from core.approvals.states import ENDED, State
 from core.approvals.view import etag, view_of
 from core.approvals.whom import who
-from core.errors import Invalid, Refusal, Stale
+from core.errors import Invalid, Stale
 from core.store.rows import Reader
 from hub.contracts import Reply
 from hub.http.ask import Ask, Asked, answer
@@ -66,21 +66,6 @@ class Review(Body):
     comment: str | None = Field(default=None, max_length=4096)
 
 
-class Item(Body):
-    """One approval and the revision that was looked at."""
-
-    id: str
-    digest: str | None = None
-
-
-class Batch(Body):
-    """One verdict over several approvals, each decided for itself."""
-
-    verdict: Literal["approve", "reject", "request-changes"]
-    items: list[Item] = Field(min_length=1, max_length=50)
-    comment: str | None = None
-
-
 def approval_of(reply: Reply, status: int = 200) -> Response:
     """The Approval of a reply, with its entity tag."""
     assert reply.approval is not None
@@ -123,6 +108,8 @@ async def list_approvals(
     ask: Asked,
     state: Annotated[str | None, Query(max_length=32, description="One state, or `open`, `ended`, `all`.")] = None,
     mine: Annotated[bool, Query(description="Only those that I asked for, or that wait for me.")] = False,
+    requester: Annotated[str | None, Query(max_length=64, description="Only those of this principal.")] = None,
+    action: Annotated[str | None, Query(max_length=64, description="Only those for this action.")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:
@@ -132,39 +119,23 @@ async def list_approvals(
     before = ids.parse("A", cursor) if cursor is not None else None
 
     def read(reader: Reader) -> dict[str, Any]:
-        found = listing(reader, ask.world, viewer=ask.principal, state=state, mine=mine, before=before, limit=limit + 1)
+        found = listing(
+            reader,
+            ask.world,
+            viewer=ask.principal,
+            state=state,
+            mine=mine,
+            requester=requester,
+            action=action,
+            before=before,
+            limit=limit + 1,
+        )
         return page(found, limit, lambda each: each.name, lambda each: view_of(reader, ask.world, each))
 
     return answer(await ask.hub.db.read(read))
 
 
 _STATES = frozenset({"open", "ended", "all"}) | {each.lower() for each in State}
-
-
-@router.post("/batch")
-@needs(verb("approve"))
-async def decide_batch(ask: Asked, body: Batch) -> Response:
-    """Decide on several; each item is answered for itself."""
-    return answer({"items": [await _decide_item(ask, body, item, at) for at, item in enumerate(body.items)]})
-
-
-async def _decide_item(ask: Ask, body: Batch, item: Item, at: int) -> dict[str, Any]:
-    try:
-        await _demand_digest(ask, item.digest)
-        args = {"ids": [item.id], "digest": item.digest, "comment": body.comment}
-        reply = await ask.act(body.verdict, args, part=f"#{at}")
-    except Refusal as refusal:
-        return {"id": item.id, "ok": False, "code": refusal.code, "detail": refusal.message, "state": None} | (
-            await _state_of(ask, item.id)
-        )
-    return {"id": item.id, "ok": True, "state": reply.approval["state"] if reply.approval else None}
-
-
-async def _state_of(ask: Ask, name: str) -> dict[str, Any]:
-    try:
-        return {"state": str((await _look(ask, name))[0].state)}
-    except Refusal:
-        return {}
 
 
 @router.get("/{id}")

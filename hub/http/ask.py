@@ -76,15 +76,24 @@ class Ask:
                 return first
             raise
 
-    async def kept(self, make: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
-        """What `make` gives; under the request's Idempotency-Key what it gave the first time. Refusals are not kept."""
+    async def kept(
+        self,
+        make: Callable[[], Awaitable[dict[str, Any]]],
+        final: Callable[[dict[str, Any]], bool] = lambda made: True,
+    ) -> dict[str, Any]:
+        """What `make` gives; under the request's Idempotency-Key what it gave the first time.
+
+        Refusals, and what is not `final`, are not kept.
+        """
         once = self.once()
         if once is None:
             return await make()
         first = await self.hub.db.write(recall, once)
         if first is None:
-            made = dump(await make())
-            first = await self.hub.db.write(_keep_first, once, made)
+            made = await make()
+            if not final(made):
+                return made
+            first = await self.hub.db.write(_keep_first, once, dump(made))
         value: dict[str, Any] = load(first)
         return value
 

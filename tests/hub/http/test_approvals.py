@@ -268,3 +268,30 @@ async def test_a_draft_is_submitted_and_withdrawn_by_who_asked(house: House) -> 
     assert code(await house.ask("cai", "POST", f"{path}/submit"))[0] == 409
     retried = await house.ask("cai", "POST", f"{path}/retry")
     assert (retried.status_code, retried.json()["retry_of"]) == (201, draft["id"])
+
+
+async def test_a_batch_said_again_gets_its_first_answers_whatever_happened_since(house: House) -> None:
+    one, two = await house.review(), await house.review()
+    items = [{"id": one["id"], "digest": one["digest"]}, {"id": two["id"], "digest": "0" * 64}]
+    body = {"verdict": "approve", "items": items}
+    first = await house.ask("bo", "POST", "/v1/approvals/batch", body, idempotency_key="b1")
+    assert [each["state"] for each in first.json()["items"]] == ["REVIEWING", "REVIEWING"]
+    for seen in (one, two):
+        await house.ask("ana", "POST", f"/v1/approvals/{seen['id']}/reject", {"digest": seen["digest"]})
+    again = await house.ask("bo", "POST", "/v1/approvals/batch", body, idempotency_key="b1")
+    assert again.json() == first.json()
+    other = await house.ask("bo", "POST", "/v1/approvals/batch", {**body, "comment": "x"}, idempotency_key="b1")
+    assert code(other) == (422, "idempotency_mismatch")
+    anew = await house.ask("bo", "POST", "/v1/approvals/batch", body)
+    assert [each["state"] for each in anew.json()["items"]] == ["REJECTED", "REJECTED"]
+
+
+async def test_a_list_can_be_of_one_requester_and_one_action(house: House) -> None:
+    await house.review("cai")
+    mine = await house.review("ana")
+    hidden = await house.review("dee", "quiet")
+    found = await house.ask("bo", "GET", "/v1/approvals?requester=ana&state=reviewing")
+    assert [each["id"] for each in found.json()["items"]] == [mine["id"]]
+    found = await house.ask("bo", "GET", "/v1/approvals?action=quiet&mine=true")
+    assert [each["id"] for each in found.json()["items"]] == [hidden["id"]]
+    assert (await house.ask("cai", "GET", "/v1/approvals?action=quiet")).json()["items"] == []
