@@ -38,7 +38,9 @@ def backing(reader: Reader, approval: Approval) -> list[Vote]:
     own = standing(reader, approval)
     if approval.by_grant is None:
         return own
-    return [*own, *grant.backers(reader, grant.find(reader, approval.by_grant))]
+    said = {(each.person, each.on_behalf_of) for each in own}
+    chosen = grant.backers(reader, grant.find(reader, approval.by_grant))
+    return [*own, *(each for each in chosen if (each.person, each.on_behalf_of) not in said)]
 
 
 def backed(reader: Reader, world: World, approval: Approval, policy: Policy) -> Backing:

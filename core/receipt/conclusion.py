@@ -16,7 +16,8 @@ from core.audit.entry import Entry
 from core.audit.note import Checkpoint
 from core.clock import rfc3339
 from core.receipt.complete import EVENTS
-from core.receipt.decided import Decided, standing
+from core.receipt.decided import Decided, Voices, review, standing
+from core.receipt.granted import Granted, Used
 from core.receipt.grounds import Case, hold
 from core.receipt.refusing import bad
 from core.receipt.terms import terms
@@ -58,6 +59,10 @@ class Conclusion:
     approved_at: str
     ground: str
     """How it came to be approved: `policy`, or another kind of `core.receipt.grounds`."""
+    used: Used | None
+    """The grant by which it was approved."""
+    review: Decided | None
+    """What somebody said afterwards of what ran by break-glass: `ok` or `objected`."""
     decisions: tuple[Decided, ...]
     """The approvals that were counted when it started, or when it was approved, and that nobody took back since."""
     against: tuple[Decided, ...]
@@ -68,8 +73,14 @@ class Conclusion:
     entries: int
 
 
-def conclude(approval: str, bound: Mapping[str, Any], entries: Sequence[Entry], checkpoint: Checkpoint) -> Conclusion:
-    """What `entries`, each proved and in the order of the log, say of `bound`.
+def conclude(
+    approval: str,
+    bound: Mapping[str, Any],
+    entries: Sequence[Entry],
+    checkpoint: Checkpoint,
+    granted: Granted | None = None,
+) -> Conclusion:
+    """What `entries`, each proved and in the order of the log, say of `bound`; `granted` is the grant that it used.
 
     Raises Invalid (`bad_receipt`, or `not_canonical` for a bound value that has no digest).
     """
@@ -84,10 +95,24 @@ def conclude(approval: str, bound: Mapping[str, Any], entries: Sequence[Entry], 
     runs = _runs(entries, digest, approved)
     counted: list[Decided] = []
     applied = [each for each in runs if each.event == "apply:started"]
+    used = granted.used(approval, digest, bound, approved.seq) if granted is not None else None
+
+    def voices(before: int) -> Voices:
+        chosen = granted.voices(before) if granted is not None else {}
+        return {**chosen, **standing(entries, digest, before)}
+
     for entry in (approved, *applied):
-        voices = standing(entries, digest, entry.seq)
-        counted = hold(Case(entry=entry, voices=voices, policy=policy, visible_to=visible_to, requester=requester))
-    now = standing(entries, digest, (applied or entries)[-1].seq)
+        counted = hold(
+            Case(
+                entry=entry,
+                voices=voices(entry.seq),
+                policy=policy,
+                visible_to=visible_to,
+                requester=requester,
+                grant=used.grant if used is not None else None,
+            )
+        )
+    now = voices((applied or entries)[-1].seq)
     return Conclusion(
         approval=approval,
         digest=digest,
@@ -98,6 +123,8 @@ def conclude(approval: str, bound: Mapping[str, Any], entries: Sequence[Entry], 
         commands=_mapping(bound.get("commands")),
         approved_at=rfc3339(approved.ts),
         ground=str(_mapping(approved.details.get("ground")).get("kind")),
+        used=used,
+        review=review(entries, digest),
         decisions=tuple(each for each in counted if each.verdict == "approve" and each in now.values()),
         against=tuple(each for each in now.values() if each.verdict == "reject" and each.on_behalf_of is None),
         runs=tuple(_ran(entries, each) for each in runs),

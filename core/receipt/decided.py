@@ -44,19 +44,34 @@ def standing(entries: Iterable[Entry], digest: str, before: int) -> Voices:
         details = entry.details
         if entry.event != "approval:decided" or details.get("digest") != digest or entry.seq > before:
             continue
+        if "glass" in details:  # a review afterwards decides nothing
+            continue
         actor, whom = entry.actor or "", details.get("on_behalf_of")
         voice = None if whom is None else str(whom)
         if "replaces" in details:  # they say something else now, and no longer what they had said, also for others
             found = {key: each for key, each in found.items() if key[0] != actor}
-        evidence = details.get("evidence")
-        found[actor, voice] = Decided(
-            by=actor,
-            on_behalf_of=voice,
-            verdict=str(details.get("verdict")),
-            at=rfc3339(entry.ts),
-            channel=entry.channel,
-            assurance=str(details.get("assurance")),
-            evidence={str(k): str(v) for k, v in evidence.items()} if isinstance(evidence, Mapping) else {},
-            seq=entry.seq,
-        )
+        found[actor, voice] = _decided(entry, voice)
     return found
+
+
+def review(entries: Iterable[Entry], digest: str) -> Decided | None:
+    """What was said afterwards of what ran on that digest by break-glass; None when nobody has."""
+    for entry in entries:
+        if entry.event == "approval:decided" and "glass" in entry.details and entry.details.get("digest") == digest:
+            return _decided(entry, None)
+    return None
+
+
+def _decided(entry: Entry, voice: str | None) -> Decided:
+    details = entry.details
+    evidence = details.get("evidence")
+    return Decided(
+        by=entry.actor or "",
+        on_behalf_of=voice,
+        verdict=str(details.get("verdict")),
+        at=rfc3339(entry.ts),
+        channel=entry.channel,
+        assurance=str(details.get("assurance")),
+        evidence={str(k): str(v) for k, v in evidence.items()} if isinstance(evidence, Mapping) else {},
+        seq=entry.seq,
+    )

@@ -30,6 +30,8 @@ class Case:
     policy: Policy
     visible_to: frozenset[str]
     requester: str
+    grant: str | None = None
+    """The grant whose use by this request the receipt proves."""
 
     @property
     def ground(self) -> Mapping[str, Any]:
@@ -130,5 +132,26 @@ def _are_names(given: Any) -> TypeGuard[list[str]]:
     return isinstance(given, list) and all(isinstance(each, str) for each in given)
 
 
-GROUNDS: Mapping[str, Callable[[Case], list[Decided]]] = {"policy": _by_policy}
+def _by_grant(case: Case) -> list[Decided]:
+    """The same count over those who chose the grant that it names; the receipt holds that grant, and its use."""
+    if case.grant is None or case.ground.get("grant") != case.grant:
+        raise case.fail("names a grant that is not in the receipt")
+    return _by_policy(case)
+
+
+def _by_glass(case: Case) -> list[Decided]:
+    """Its requester broke the glass, as somebody of a group that the bound policy names; nobody was asked."""
+    glass, member = case.policy.break_glass, case.ground.get("member")
+    if glass is None or case.ground.get("by") != case.requester:
+        raise case.fail("says break-glass, and its policy lets nobody, or somebody else did")
+    if not _are_names(member) or set(glass.groups).isdisjoint(member):
+        raise case.fail(f"does not say that {case.requester} may break the glass of policy {case.policy.name}")
+    return []
+
+
+GROUNDS: Mapping[str, Callable[[Case], list[Decided]]] = {
+    "policy": _by_policy,
+    "grant": _by_grant,
+    "glass": _by_glass,
+}
 """What a ground says it is -> its check."""

@@ -7,6 +7,10 @@
       "entries": [{"entry": <exact canonical text>, "values": [{"field", "salt", "value"}], "hashes": [hex]}],
       "checkpoint": <signed note>   C2SP tlog-checkpoint, Ed25519
       "statement": <signed note>    see core.receipt.complete: these are all the entries about it
+      "grant": {                    only for what a grant approved: the grant, and what it was chosen with
+        "grant": "G2", "entries": […], "statement": <signed note>,
+        "approval": "A140", "chosen": […], "chosen_statement": <signed note>
+      }
     }
 
 Every fact comes from an entry that is proved to stand in the log of the checkpoint (RFC 6962 2.1.1) or from a value
@@ -16,7 +20,7 @@ and a member that this version does not know is refused. What happened after the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from core.audit.entry import Entry, commitment, decode
@@ -24,13 +28,16 @@ from core.audit.keys import VerifierKey
 from core.audit.merkle import HASH_BYTES, leaf_hash, verify_inclusion
 from core.audit.note import Checkpoint, open_checkpoint
 from core.receipt import complete
+from core.receipt import granted as granting
 from core.receipt.conclusion import Conclusion, conclude
+from core.receipt.granted import Granted
 from core.receipt.refusing import bad
 
 VERSION = 2
 _MEMBERS = frozenset({"interlock_receipt", "approval", "bound", "entries", "checkpoint", "statement"})
 _ENTRY_MEMBERS = frozenset({"entry", "values", "hashes"})
 _VALUE_MEMBERS = frozenset({"field", "salt", "value"})
+_GRANT_MEMBERS = frozenset({"grant", "entries", "statement", "approval", "chosen", "chosen_statement"})
 _MOST_ENTRIES = 10_000
 _MOST_HASHES = 64
 
@@ -45,7 +52,8 @@ def verify(receipt: object, keys: Iterable[VerifierKey]) -> Conclusion:
     known = list(keys)
     if isinstance(receipt, dict) and receipt.get("interlock_receipt") == 1:
         raise bad("it is of version 1, which left out how votes were counted; ask the hub for a new one")
-    value = _object(receipt, _MEMBERS, "a receipt")
+    granted = isinstance(receipt, dict) and "grant" in receipt
+    value = _object(receipt, _MEMBERS | {"grant"} if granted else _MEMBERS, "a receipt")
     if type(value["interlock_receipt"]) is not int or value["interlock_receipt"] != VERSION:
         raise bad(f"this is no receipt of version {VERSION}")
     if type(value["bound"]) is not dict:
@@ -54,7 +62,23 @@ def verify(receipt: object, keys: Iterable[VerifierKey]) -> Conclusion:
     checkpoint = open_checkpoint(note, known)
     entries = _entries(value["entries"], checkpoint)
     complete.demand(statement, known, approval, checkpoint, [raw for raw, _ in entries])
-    return conclude(approval, value["bound"], [entry for _, entry in entries], checkpoint)
+    grant = _grant(_object(value["grant"], _GRANT_MEMBERS, "a grant"), known, checkpoint) if granted else None
+    return conclude(approval, value["bound"], [entry for _, entry in entries], checkpoint, grant)
+
+
+def _grant(given: Mapping[str, Any], keys: Sequence[VerifierKey], checkpoint: Checkpoint) -> Granted:
+    """The grant's entries and those of what it was chosen with, each list whole."""
+    lists: list[list[Entry]] = []
+    names = _text(given["grant"], "a grant's id"), _text(given["approval"], "a grant's approval")
+    parts = (("entries", "statement", granting.EVENTS), ("chosen", "chosen_statement", complete.EVENTS))
+    for name, (listed, stated, events) in zip(names, parts, strict=True):
+        entries = _entries(given[listed], checkpoint)
+        complete.demand(_text(given[stated], stated), keys, name, checkpoint, [raw for raw, _ in entries])
+        for _, entry in entries:
+            if entry.subject != name or not entry.event.startswith(events):
+                raise bad(f"entry {entry.seq} is not about {name}")
+        lists.append([entry for _, entry in entries])
+    return Granted(name=names[0], entries=lists[0], chosen_on=names[1], chosen=lists[1])
 
 
 def _entries(given: object, checkpoint: Checkpoint) -> list[tuple[bytes, Entry]]:

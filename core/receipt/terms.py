@@ -11,14 +11,16 @@ from typing import Any
 
 from core.audit.canonical import parse
 from core.people.assurance import Assurance
-from core.policy.policy import Policy, Requirement
+from core.policy.policy import BreakGlass, Policy, Requirement
 from core.receipt.refusing import bad
 
-_COUNTED = frozenset({"require", "allow", "distinct_people", "min_assurance", "delegation", "reject", "veto"})
+_COUNTED = frozenset(
+    {"require", "allow", "distinct_people", "min_assurance", "delegation", "reject", "veto", "break_glass"}
+)
 _NOT_COUNTED = frozenset(
     {
         *("name", "when", "review_expires", "apply_expires", "rollback", "remind", "short_replies", "hours"),
-        *("escalate", "ask", "grants", "break_glass"),
+        *("escalate", "ask", "grants"),
     }
 )
 KNOWN = _COUNTED | _NOT_COUNTED
@@ -46,6 +48,7 @@ def terms(bound: Mapping[str, Any]) -> tuple[Policy, frozenset[str]]:
             delegation=_delegation(rule.get("delegation", "any")),
             reject=_count(rule.get("reject", 1)),
             veto=_names(rule.get("veto", ())),
+            break_glass=_break_glass(rule["break_glass"]) if rule.get("break_glass") is not None else None,
         )
         return found, frozenset(_names(action.get("visible_to", ())))
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -72,6 +75,10 @@ def _requirements(given: Any) -> tuple[Requirement, ...]:
             raise ValueError
         found.append(Requirement(group=group, person=person, count=_count(each.get("count", 1))))
     return tuple(found)
+
+
+def _break_glass(given: Any) -> BreakGlass:
+    return BreakGlass(groups=_names(given["groups"]))
 
 
 def _delegation(word: Any) -> Any:
