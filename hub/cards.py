@@ -316,9 +316,12 @@ def _waiting(approval: Mapping[str, Any]) -> Iterator[Field]:
 
 
 def _holder(holder: Any) -> str:
-    if isinstance(holder, Mapping):
-        return name_of(holder.get("principal") or holder.get("holder") or holder)
-    return show(str(holder))
+    if not isinstance(holder, Mapping):
+        return show(str(holder))
+    text = name_of(holder.get("principal") or holder.get("holder") or holder)
+    if holder.get("expires_at"):
+        text += f" until {moment(holder['expires_at'])}"
+    return f"{text} ({show(holder['purpose'])})" if holder.get("purpose") else text
 
 
 def _run(approval: Mapping[str, Any]) -> Iterator[Field]:

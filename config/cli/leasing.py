@@ -79,7 +79,8 @@ def list_leases(data: DataPath = None, as_json: AsJson = False) -> None:
     with Client(settings(data=data)) as client:
         found = client.get("/v1/leases")
     lines = [
-        f"{each['lock_id']:<6} {', '.join(each['resources'])}  {each['holder']}  until {each['expires_at']}"
+        f"{each['lock_id']:<6} {', '.join(each['resources'])}  {each['principal']}  "
+        + (f"until {each['expires_at']}" if each["expires_at"] else "closed: how its run ended is unknown")
         + (f"  {each['purpose']}" if each.get("purpose") else "")
         for each in found["items"]
     ]
@@ -137,7 +138,11 @@ class _Place:
         self._said: object = None
 
     def __call__(self, ticket: Mapping[str, Any]) -> None:
+        from core.clock import show_duration
+
         position = ticket.get("position")
         if ticket["state"] == "waiting" and position != self._said:
             self._said = position
-            progress(f"{ticket['ticket']} waits; place {position}")
+            expected = ticket.get("expected_seconds")
+            about = f", about {show_duration(max(60, round(expected / 60) * 60))}" if expected else ""
+            progress(f"{ticket['ticket']} waits; place {position}{about}")

@@ -9,7 +9,7 @@ from typing import TypedDict
 from config.cli.client import Client
 from config.cli.exits import Exit, Failure
 from config.settings import Settings
-from hub.client.errors import InterlockError, LeaseLost, Refused, Unreachable, WaitOver
+from hub.client.errors import Held, InterlockError, LeaseLost, Refused, Unreachable, WaitOver
 
 
 class Whereabouts(TypedDict):
@@ -38,8 +38,20 @@ def failing(settings: Settings) -> Iterator[None]:
         raise Failure(
             "unreachable", Client(settings).nobody(ConnectionError(error.message)), Exit.UNREACHABLE
         ) from None
+    except Held as held:
+        raise Failure(held.code, _said(held), Exit.REFUSED, data=_data_of(held)) from None
     except InterlockError as error:
         raise Failure(error.code, error.message, _exit_of(error), data=_data_of(error)) from None
+
+
+def _said(held: Held) -> str:
+    """Who has it, until when and what for."""
+    lines = [
+        f"{each['principal']} until {each['expires_at'] or 'somebody resolves its run'}"
+        + (f" ({each['purpose']})" if each.get("purpose") else "")
+        for each in held.held_by
+    ]
+    return "; ".join([held.message, *lines])
 
 
 def _exit_of(error: InterlockError) -> Exit:
