@@ -42,6 +42,7 @@ from core.store.rows import Reader
 from core.store.tx import Tx
 from core.world import Hook, World
 from hub import receiving
+from hub.agents import Agents
 from hub.asking import places, sources
 from hub.carrying import Carrier
 from hub.checkpoints import Checkpoints
@@ -68,11 +69,6 @@ from hub.whois import WhoIs
 logger = logging.getLogger("interlock.hub")
 
 _RETRIES = 5
-_OWNERS_ARE_TOLD: Mapping[str, str] = {
-    "agent:budget": "{agent} wants more than its budget: {why}",
-    "agent:unanswered": "{agent} does not answer {message}: {text}",
-    "agent:suspended": "{agent} was suspended: {reason}",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +164,7 @@ class Hub:
             tell=self._tell,
         )
         self.locks = Locks(self.messenger)
+        self.agents = Agents(self.messenger, self._tell)
         self.timers = Timers(db, lambda: self._world, self.locks)
         self.whois = WhoIs(
             db=db,
@@ -282,8 +279,6 @@ class Hub:
             elif event == "apply:stopped":
                 self.runner.stop(int(subject[1:]))
                 self.timers.wake()
-            elif event in _OWNERS_ARE_TOLD or event == "agent:told":
-                self._tell_of(entry)
             elif event == "hub:halted":
                 self.runner.stop_all()
             elif event in ("hub:resumed", "freeze:ended", "freeze:overridden"):
@@ -294,8 +289,9 @@ class Hub:
 
     def _plan(self, tx: Tx) -> None:
         """In the writer's transaction: whatever changed an approval also changes the copies of its card, and whoever a
-        lease concerns will hear of it."""
+        lease or an agent concerns will hear of it."""
         self.locks.plan(tx, self._world)
+        self.agents.plan(tx, self._world)
         changed = {
             int(draft.subject[1:])
             for draft in tx.drafts
@@ -457,19 +453,6 @@ class Hub:
         for adapter in self.adapters.values():
             if isinstance(adapter, Telling):
                 adapter.tell(principal.id, text)
-
-    def _tell_of(self, entry: Committed) -> None:
-        """An agent hears what it was told, its owners what they have to know of it."""
-        agent = self._world.people.find(entry.subject or "")
-        if agent is None:
-            return
-        facts = {**entry.details, **entry.private}
-        if entry.event == "agent:told":
-            self._tell(agent, f"{facts['message']} from {entry.actor}: {facts.get('text', '')}")
-            return
-        text = _OWNERS_ARE_TOLD[entry.event].format_map({"agent": agent.id, **facts})
-        for owner in filter(None, map(self._world.people.find, sorted(agent.owners))):
-            self._tell(owner, text)
 
     async def checkpoint(self) -> str:
         """A signed checkpoint over everything committed so far, as a note."""

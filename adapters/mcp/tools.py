@@ -20,7 +20,7 @@ VERBS = frozenset(
     {
         *("help", "request", "edit", "submit", "withdraw", "show", "queue", "who", "history"),
         *("lease-acquire", "lease-poll", "lease-cancel", "lease-heartbeat", "lease-release"),
-        *("heartbeat", "ack"),
+        *("heartbeat", "ack", "work-claim", "work-report", "work-conclude"),
     }
 )
 _GOES_ON = frozenset({"SUBMITTED", "REVIEWING", "APPROVED", "APPLYING", "ROLLING_BACK"})
@@ -109,6 +109,33 @@ class Health(Arguments):
     )
 
 
+class Claim(Arguments):
+    """How long to wait for work."""
+
+    seconds: float = Field(default=0.0, ge=0, le=LONGEST_WAIT_SECONDS - 5)
+
+
+class Artifact(Arguments):
+    """Something that you made."""
+
+    name: str = Field(min_length=1, max_length=200)
+    url: str | None = Field(default=None, max_length=2000)
+    sha256: str | None = Field(default=None, description="64 hexadecimal digits.")
+
+
+class Report(Arguments):
+    """What to say of work that you claimed."""
+
+    run: str = Field(max_length=32, description="The run, like R9.")
+    claim: str = Field(max_length=64, description="What came with the work.")
+    progress: str | None = Field(default=None, max_length=500, description="One line, shown as your claim.")
+    output: str = Field(default="", description="Appended to what you printed so far; 64 KB at most.")
+    artifacts: list[Artifact] = Field(default_factory=list, max_length=20)
+    outcome: Literal["completed", "failed"] | None = Field(
+        default=None, description="Only when it has ended; the run ends so."
+    )
+
+
 class Held(Arguments):
     """A lease of yours."""
 
@@ -166,6 +193,21 @@ async def _lease(talk: Talk, given: Lease) -> Reply:
         return not reply.ok or reply.data["ticket"]["state"] != "waiting", reply
 
     return await talk.watch(ticket, LONGEST_WAIT_SECONDS - 5, look)
+
+
+async def _claim(talk: Talk, given: Claim) -> Reply:
+    async def look() -> tuple[bool, Reply]:
+        reply = await talk.act("work-claim", {})
+        return not reply.ok or reply.data["work"] is not None, reply
+
+    return await talk.watch("work", given.seconds, look)
+
+
+async def _report(talk: Talk, given: Report) -> Reply:
+    said = given.model_dump(exclude={"outcome"})
+    if given.outcome is None:
+        return await talk.act("work-report", said)
+    return await talk.act("work-conclude", {**said, "outcome": given.outcome})
 
 
 async def _check_in(talk: Talk, given: Health) -> Reply:
@@ -271,6 +313,24 @@ TOOLS: Mapping[str, Tool] = {
             ),
             arguments=Health,
             call=_check_in,
+        ),
+        Tool(
+            name="claim_work",
+            description=(
+                "Take the next approved run that you may carry out: its action, parameters, fencing token and claim. "
+                "Then do exactly what the parameters say, and `report` at least every third of ttl_seconds."
+            ),
+            arguments=Claim,
+            call=_claim,
+        ),
+        Tool(
+            name="report",
+            description=(
+                "Say how claimed work goes, and with `outcome` how it ended. An answer with stop=true means: stop, and "
+                "report outcome=failed. A refusal with work_lost means that it is no longer yours: stop at once."
+            ),
+            arguments=Report,
+            call=_report,
         ),
         Tool(name="release", description="Give a lease back.", arguments=Held, call=_plain("lease-release")),
     )

@@ -65,10 +65,23 @@ def _output(title: str, results: Any) -> list[str]:
     return lines
 
 
+def _work(work: Mapping[str, Any]) -> list[str]:
+    """Which agent carries it out, and what it says, which is its claim."""
+    if not work:
+        return []
+    lines = [f"  agent         {show(work['agent'] or 'none yet')}"]
+    said = work["claims"]
+    lines += [f"  it says       {show(said['progress'])}"] if said["progress"] else []
+    return lines + [
+        f"  it made       {show(str(each['name']))}  {show(str(each.get('url', '')))}" for each in said["artifacts"]
+    ]
+
+
 def _run(run: Mapping[str, Any] | None) -> list[str]:
     if not run:
         return []
     lines = [f"\n  run {run['id']}: {run['state']}" + (f", exit {run['exit']}" if run.get("exit") is not None else "")]
+    lines += _work(run.get("work") or {})
     text = str(run.get("output_tail") or "").rstrip("\n")
     return lines + ([f"    | {show(row)}" for row in text.split("\n")] if text else [])
 

@@ -47,7 +47,9 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 async def heard(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """What principals are told from now on."""
     said: list[tuple[str, str]] = []
-    monkeypatch.setattr(bench.hub, "_tell", lambda principal, text: said.append((principal.id, text)))
+    keep = lambda principal, text: said.append((principal.id, text))  # noqa: E731
+    monkeypatch.setattr(bench.hub.agents, "_tell", keep)
+    monkeypatch.setattr(bench.hub.messenger, "_tell", keep)
     return said
 
 

@@ -12,7 +12,7 @@ import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
-from processes import INTERLOCK, HubProcess
+from processes import INTERLOCK, PEOPLE, HubProcess, StartHub
 
 pytestmark = pytest.mark.anyio
 
@@ -145,3 +145,47 @@ def test_without_a_key_the_command_says_what_to_set(standing_hub: HubProcess) ->
     done = standing_hub.run("mcp")
     assert done.returncode == 2
     assert "INTERLOCK_KEY" in done.stderr
+
+
+GPU = """\
+actions:
+  train:
+    title: "Train {model}"
+    params: {model: {type: string}}
+    resources: ["gpu:{model}"]
+    apply: {agent: {labels: [gpu]}, timeout: 10m}
+policies:
+  - name: default
+    require: [{group: team, count: 1}]
+"""
+
+
+async def test_an_agent_carries_out_what_people_approved_and_hears_what_they_tell_it(start_hub: StartHub) -> None:
+    people = PEOPLE.replace("{deploy-bot: {owner: ana}}", "{deploy-bot: {owner: ana, labels: [gpu]}}")
+    hub = start_hub(people=people, actions=GPU)
+    with hub.client("ana") as ana, hub.client("bo") as bo:
+        name = ana.post("/v1/approvals", json={"action": "train", "params": {"model": "m"}}).json()["id"]
+        assert bo.post("/v1/agents/deploy-bot/messages", json={"text": "keep it short"}).status_code == 201
+        async with agent(hub, "stdio") as client:
+            [told] = (await call(client, "check_in", claim={"version": "1"}))["data"]["messages"]
+            assert (told["from"], told["text"]) == ("bo", "keep it short")
+            assert (await call(client, "check_in", acknowledge=[told["id"]]))["data"]["messages"] == []
+
+            assert (await call(client, "claim_work"))["data"]["work"] is None
+            approved = await anyio.to_thread.run_sync(lambda: hub.run("approve", name, "--yes", as_="bo"))
+            assert approved.returncode == 0, approved.stderr
+            work = (await call(client, "claim_work", seconds=20))["data"]["work"]
+            assert (work["approval"], work["params"]) == (name, {"model": "m"})
+            proof = {"run": work["run"], "claim": work["claim"]}
+            assert (await call(client, "report", **proof, progress="half way"))["data"]["stop"] is False
+            shown = hub.run("show", name, as_="ana").stdout
+            assert "half way" in shown
+            assert "it says" in shown
+            assert (await call(client, "report", **proof, output="done\n", outcome="completed"))["ok"]
+            late = await call(client, "report", **proof, outcome="failed")
+            assert (late["ok"], late["code"]) == (False, "work_lost")
+        assert ana.get(f"/v1/approvals/{name}").json()["state"] == "COMPLETED"
+        listed = ana.get("/v1/agents/deploy-bot").json()
+        assert (listed["claim"], listed["silent"]) == ({"health": "ok"}, False)
+        too_much = bo.post("/v1/work/R1/report", json={"claim": "x", "output": "x" * 2_000_000})
+        assert too_much.status_code == 413

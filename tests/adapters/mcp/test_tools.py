@@ -19,6 +19,7 @@ _ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "lease": {"resources": ["env:prod"]},
     "heartbeat": {"lock_id": "L1", "token": 1},
     "release": {"lock_id": "L1", "token": 1},
+    "report": {"run": "R1", "claim": "c", "outcome": "completed"},
     "check_in": {"acknowledge": ["M1"]},
     **{name: {"id": "A1"} for name in ("wait", "show", "who", "revise", "withdraw", "history")},
 }
@@ -32,7 +33,9 @@ class Recorder:
 
     async def act(self, verb: str, args: Mapping[str, Any], *, key: str | None = None) -> Reply:
         self.verbs.append(verb)
-        return Reply(ok=True, text="", approval={"id": "A1", "state": "DRAFT"}, data={"ticket": {"state": "granted"}})
+        return Reply(
+            ok=True, text="", approval={"id": "A1", "state": "DRAFT"}, data={"ticket": {"state": "granted"}, "work": {}}
+        )
 
     async def card(self, approval: str) -> Reply:
         return await self.act("show", {})
