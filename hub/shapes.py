@@ -239,3 +239,45 @@ class Action(TypedDict):
     usage: str
     params: list[Param]
     resources: list[str]
+
+
+class HeldLease(TypedDict):
+    """A lease in force, or closed by an unknown outcome."""
+
+    lock_id: str
+    state: str
+    resources: list[str]
+    mode: Literal["exclusive", "shared"]
+    holder: str
+    principal: str
+    purpose: str | None
+    kind: Literal["lease", "lock", "run"]
+    approval: str | None
+    ttl_seconds: float
+    acquired_at: str
+    heartbeat_at: str
+    expires_at: str | None
+
+
+class WaitingLease(TypedDict):
+    """Who waits for resources: behind which leases and tickets, and for about how long."""
+
+    ticket: str
+    resources: list[str]
+    mode: Literal["exclusive", "shared"]
+    holder: str
+    principal: str
+    purpose: str | None
+    kind: Literal["lease", "lock", "run"]
+    approval: str | None
+    position: int
+    behind: list[str]
+    queued_at: str
+    estimate_seconds: float | None
+
+
+class LeasePicture(TypedDict):
+    """Everything that is leased at one moment."""
+
+    held: list[HeldLease]
+    waiting: list[WaitingLease]

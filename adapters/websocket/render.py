@@ -27,6 +27,7 @@ def event_frame(news: News) -> str:
             "event": news.event,
             "actor": news.actor,
             "subject": news.subject,
+            "channel": news.channel,
             "details": news.details,
         }
     )

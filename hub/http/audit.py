@@ -17,9 +17,11 @@ from core.store import schema
 from core.store.rows import Reader
 from core.store.statement import Statement
 from hub.checkpoints import latest
+from hub.feed import read_after
 from hub.http.ask import Ask, Asked, answer
 from hub.http.guard import Guarded
 from hub.http.permissions import needs, right
+from hub.news import eyes_of, show_all
 
 router = APIRouter(prefix="/v1/audit", route_class=Guarded, tags=["audit"])
 
@@ -29,6 +31,9 @@ _LEAVES = Statement(
     .where(_LOG.c.seq > bindparam("start"), _LOG.c.seq <= bindparam("stop"))
     .order_by(_LOG.c.seq)
 )
+
+
+_ENTRY = Statement(select(_LOG.c.entry).where(_LOG.c.seq == bindparam("seq")))
 
 
 class Leaves:
@@ -75,6 +80,21 @@ async def get_proof(ask: Asked, seq: Annotated[int, Path(ge=1, lt=2**63)]) -> Re
         raise NotFound("not_found", f"the log has no entry {seq}", size=ask.hub.db.log.size)
     note = await checkpoint_over(ask, seq)
     return answer((await ask.hub.db.read(_prove, seq, note, subtrees_of(ask))).to_json())
+
+
+@router.get("/entry/{seq}")
+@needs(right("read"))
+async def get_entry(ask: Asked, seq: Annotated[int, Path(ge=1, lt=2**63)]) -> Response:
+    """The exact bytes of an entry, whose leaf hash a proof is about; private values stand in it as commitments."""
+    entries = await ask.hub.db.read(read_after, seq - 1, 1)
+    stored = await ask.hub.db.read(lambda reader: reader.one(_ENTRY, seq=seq))
+    if not entries or stored is None:
+        raise NotFound("not_found", f"the log has no entry {seq}", size=ask.hub.db.log.size)
+    eyes = eyes_of(ask.world, ask.caller)
+    shown = (await show_all(ask.hub.db, eyes, entries))[0]
+    if entries[0].details and not shown.details:
+        raise NotFound("not_found", f"you may not see what entry {seq} says")
+    return Response(bytes(stored["entry"]), media_type="application/json")
 
 
 async def checkpoint_over(ask: Ask, seq: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing, suppress
 from typing import Annotated, Any
 
@@ -13,20 +13,29 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from core import ids
+from core.approvals.approval import find
+from core.approvals.view import may_see
 from core.audit.events import EVENTS
 from core.errors import Forbidden, Invalid, Refusal
+from core.store.rows import Reader
+from core.text import show
 from hub.contracts import News
 from hub.feed import PAGE, read_after
 from hub.http.ask import Ask, Asked, answer
 from hub.http.guard import Guarded
 from hub.http.permissions import needs, right
 from hub.news import eyes_of, follow, show_all
+from hub.summary import summary
 
 HEARTBEAT_SECONDS = 15.0
 SEND_SECONDS = 20.0
 """A reader that takes nothing for so long is dropped."""
 _PAGES = 20
 """Pages of the log that one request looks through for the events it asks for."""
+
+_STRETCH = 1_000
+"""Entries that one summary looks at."""
 
 router = APIRouter(prefix="/v1/events", route_class=Guarded, tags=["events"])
 
@@ -61,6 +70,49 @@ async def list_events(
         if len(found) == limit or not more:
             break
     return answer({"items": [event_json(each) for each in found], "next": str(at) if more else None})
+
+
+@router.get("/summary")
+@needs(right("read"))
+async def summarise_events(
+    ask: Asked,
+    after: Annotated[int, Query(ge=0, lt=2**63, description="The seq after which it begins.")],
+    until: Annotated[int, Query(ge=1, lt=2**63, description="The last seq; at most 1,000 after the first.")],
+    event: Names = None,
+    actor: Annotated[str | None, Query(max_length=64)] = None,
+    subject: Annotated[str | None, Query(max_length=32)] = None,
+) -> Response:
+    """A stretch of the log in plain words, as you may see it."""
+    wanted = _wanted(event)
+    if until - after > _STRETCH:
+        raise Invalid("too_long", f"at most {_STRETCH:,} entries are told at once")
+    eyes = eyes_of(ask.world, ask.caller)
+    entries = await ask.hub.db.read(read_after, after, max(0, until - after))
+    fitting = [
+        each
+        for each in entries
+        if (wanted is None or each.event in wanted) and actor in (None, each.actor) and subject in (None, each.subject)
+    ]
+    news = await show_all(ask.hub.db, eyes, fitting)
+    titles = await ask.hub.db.read(_titles, ask, {each.subject for each in news if each.subject and each.details})
+    return answer({"text": summary(news, title=titles.get, name=lambda id: _name(ask, id)), "count": len(news)})
+
+
+def _titles(reader: Reader, ask: Ask, subjects: Collection[str]) -> dict[str, str]:
+    """What each request that the caller may see was for."""
+    found = {}
+    for each in subjects:
+        if each.startswith("A"):
+            with suppress(Refusal):
+                approval = find(reader, ids.parse("A", each))
+                if may_see(ask.world, ask.principal, approval):
+                    found[each] = approval.title
+    return found
+
+
+def _name(ask: Ask, id: str) -> str:
+    known = ask.world.people.find(id)
+    return show(id if known is None else known.name)
 
 
 @router.get("/tail")

@@ -14,6 +14,7 @@ from commands.leasing import lease_json
 from core import ids
 from core.errors import Invalid
 from core.leases.lease import lease_of
+from core.leases.picture import picture
 from core.leases.terms import MAX_BATCH
 from core.store import schema
 from core.store.rows import Reader
@@ -70,6 +71,13 @@ async def list_leases(ask: Asked, cursor: Cursor = None, limit: Limit = 100) -> 
         return page(found, limit, lambda lease: lease.lock_id, lease_json)
 
     return answer(await ask.hub.db.read(read))
+
+
+@router.get("/picture")
+@needs(right("read"))
+async def lease_picture(ask: Asked) -> Response:
+    """Who holds what and who waits behind whom, at one moment, with estimates."""
+    return answer(await ask.hub.db.read(picture))
 
 
 @needs(verb("lease-acquire"))

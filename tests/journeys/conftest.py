@@ -55,9 +55,9 @@ def hub(start_hub: StartHub) -> HubProcess:
     return start_hub()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all; every visitor has a profile of their own."""
+    """One Chromium for all tests of a file; its loop must not run on while others' asynchronous tests do."""
     with chromium() as found:
         yield found
 

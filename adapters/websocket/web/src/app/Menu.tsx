@@ -15,17 +15,15 @@ export function Menu() {
   const on = useValue(notifies);
   return (
     <DropdownMenu.Root>
-      <DropdownMenu.Trigger
-        className="flex min-h-10 w-full items-center gap-2.5 rounded-lg px-2 hover:bg-muted/10"
-        aria-label={t("app.menu", { name: me.name })}
-      >
+      <DropdownMenu.Trigger className="flex min-h-10 w-full items-center gap-2.5 rounded-lg px-2 hover:bg-muted/10">
         <span
           aria-hidden
           className="grid size-7 shrink-0 place-items-center rounded-full bg-accent/20 text-[12px] font-semibold text-accent"
         >
           {initials(me.name)}
         </span>
-        <span className="hidden min-w-0 flex-1 truncate text-left font-medium md:block">{me.name}</span>
+        <span className="sr-only">{t("app.menu")}</span>
+        <span className="min-w-0 flex-1 truncate text-left font-medium max-md:sr-only">{me.name}</span>
         <ChevronsUpDown size={14} className="hidden text-muted md:block" aria-hidden />
       </DropdownMenu.Trigger>
       <DropdownMenu.Portal>

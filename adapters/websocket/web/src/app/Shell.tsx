@@ -63,11 +63,10 @@ export function Shell() {
         <button
           type="button"
           onClick={() => setOpen("palette")}
-          aria-label={t("app.palette")}
           className="ml-auto flex min-h-9 items-center gap-2 rounded-lg border-line px-2 text-muted hover:bg-muted/10 md:ml-0 md:border md:bg-sunken"
         >
           <Search size={16} aria-hidden />
-          <span className="hidden flex-1 whitespace-nowrap text-left text-[13px] md:inline">{t("app.palette")}</span>
+          <span className="flex-1 whitespace-nowrap text-left text-[13px] max-md:sr-only">{t("app.palette")}</span>
           <span className="hidden md:inline">
             <Key>Ctrl K</Key>
           </span>

@@ -11,9 +11,12 @@ import { live } from "./Actions";
 import { perform, type Intent } from "./choices";
 import { Decide } from "./Decide";
 import { Detail } from "./Detail";
-import { entries } from "./entries";
+import { Batch, type Verdict } from "./Batch";
+import { Edit } from "./Edit";
+import { entries, type Entry } from "./entries";
 import { countOf, filterOf, queryOf, select, VIEWS, type Filter } from "./filter";
 import { List } from "./List";
+import { waitsFor } from "./standing";
 import { usePages } from "./usePages";
 
 const NONE: ReadonlySet<string> = new Set();
@@ -27,6 +30,8 @@ export function Queue() {
   const pages = usePages(filter.view);
   const [selected, setSelected] = useState(NONE);
   const [intent, setIntent] = useState<Intent | null>(null);
+  const [verdict, setVerdict] = useState<Verdict | null>(null);
+  const [editing, setEditing] = useState<string | null>(null);
   const search = useRef<HTMLInputElement>(null);
   const place = useRef(0);
 
@@ -39,6 +44,14 @@ export function Queue() {
       }),
     [],
   );
+  const batch = useMemo(
+    () =>
+      [...selected]
+        .map((id) => all.get(id))
+        .filter((each): each is Entry => each !== undefined && waitsFor(each.approval, me)),
+    [selected, all],
+  );
+  const edited = editing === null ? undefined : all.get(editing)?.approval;
   const at = found.findIndex((entry) => entry.approval.id === chosen);
   if (at >= 0) place.current = at;
   const move = (step: number) => {
@@ -72,6 +85,7 @@ export function Queue() {
       >
         <h1 className="sr-only">{t("queue.title")}</h1>
         <Filters filter={filter} search={search} />
+        {selected.size > 0 && <Chosen count={batch.length} onVerdict={setVerdict} onClear={() => setSelected(NONE)} />}
         <List found={found} filter={filter} chosen={chosen} selected={selected} pages={pages} onSelect={toggle} />
       </section>
       <section
@@ -84,7 +98,7 @@ export function Queue() {
             id={chosen}
             back={href({ room: "queue", query: queryOf(filter) })}
             onIntent={setIntent}
-            onEdit={() => undefined}
+            onEdit={setEditing}
           />
         ) : (
           <Empty icon={<MousePointerClick size={32} />} title={t("queue.choose")}>
@@ -92,6 +106,15 @@ export function Queue() {
           </Empty>
         )}
       </section>
+      {verdict && (
+        <Batch
+          verdict={verdict}
+          chosen={batch}
+          onClose={() => setVerdict(null)}
+          onDone={(ids) => setSelected((before) => new Set([...before].filter((id) => !ids.includes(id))))}
+        />
+      )}
+      {edited && <Edit approval={edited} onClose={() => setEditing(null)} />}
       {intent && (
         <Decide
           intent={intent}
@@ -102,6 +125,31 @@ export function Queue() {
           }}
         />
       )}
+    </div>
+  );
+}
+
+function Chosen({
+  count,
+  onVerdict,
+  onClear,
+}: {
+  count: number;
+  onVerdict: (verdict: Verdict) => void;
+  onClear: () => void;
+}) {
+  return (
+    <div className="chosen flex items-center gap-2 border-b border-line bg-accent/8 px-4 py-2">
+      <span className="flex-1 text-[13px] font-medium">{t("queue.selected", { count })}</span>
+      <button type="button" className="button small" onClick={onClear}>
+        {t("batch.clear")}
+      </button>
+      <button type="button" className="button small danger" disabled={!count} onClick={() => onVerdict("reject")}>
+        {t("decide.reject.go")}…
+      </button>
+      <button type="button" className="button small primary" disabled={!count} onClick={() => onVerdict("approve")}>
+        {t("decide.approve.go")}…
+      </button>
     </div>
   );
 }

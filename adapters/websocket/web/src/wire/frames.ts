@@ -196,6 +196,45 @@ export interface Ticket {
   cycle: string[];
 }
 
+/** A lease in force, or closed by an unknown outcome. */
+export interface HeldLease {
+  lock_id: string;
+  state: string;
+  resources: string[];
+  mode: "exclusive" | "shared";
+  holder: string;
+  principal: string;
+  purpose: string | null;
+  kind: "lease" | "lock" | "run";
+  approval: string | null;
+  ttl_seconds: number;
+  acquired_at: string;
+  heartbeat_at: string;
+  expires_at: string | null;
+}
+
+/** Who waits for resources: behind which leases and tickets, and for about how long. */
+export interface WaitingLease {
+  ticket: string;
+  resources: string[];
+  mode: "exclusive" | "shared";
+  holder: string;
+  principal: string;
+  purpose: string | null;
+  kind: "lease" | "lock" | "run";
+  approval: string | null;
+  position: number;
+  behind: string[];
+  queued_at: string;
+  estimate_seconds: number | null;
+}
+
+/** Everything that is leased at one moment. */
+export interface LeasePicture {
+  held: HeldLease[];
+  waiting: WaitingLease[];
+}
+
 /** One entry of the log, as its reader may see it. */
 export interface Event {
   seq: number;

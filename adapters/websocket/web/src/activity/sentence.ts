@@ -1,0 +1,67 @@
+// An entry of the log as a sentence in parts, so that who and what in it can be drawn as such.
+
+import type { Event } from "../wire/frames";
+import { maybe } from "../words";
+
+export type Tone = "plain" | "good" | "bad" | "warn" | "run" | "accent";
+
+export interface Part {
+  readonly kind: "text" | "actor" | "subject";
+  readonly text: string;
+}
+
+const TONES: Readonly<Record<string, Tone>> = {
+  "approval:requested": "accent",
+  "approval:submitted": "accent",
+  "approval:revised": "accent",
+  "approval:reopened": "warn",
+  "approval:drafted": "warn",
+  "approval:escalated": "warn",
+  "approval:approved": "good",
+  "approval:rejected": "bad",
+  "approval:expired": "warn",
+  "apply:started": "run",
+  "apply:finished": "good",
+  "apply:unknown": "bad",
+  "apply:stopped": "bad",
+  "rollback:started": "run",
+  "rollback:finished": "good",
+  "lease:acquired": "run",
+  "lease:reclaimed": "warn",
+  "lease:broken": "bad",
+  "lease:deadlock": "bad",
+  "freeze:created": "warn",
+  "freeze:overridden": "warn",
+  "delivery:dead": "bad",
+  "delivery:throttled": "warn",
+  "hub:halted": "bad",
+  "hub:resumed": "good",
+};
+
+export function toneOf(event: Event): Tone {
+  if (event.event === "approval:decided") return event.details["verdict"] === "approve" ? "good" : "warn";
+  return TONES[event.event] ?? (/:(refused|failed)$/.test(event.event) ? "bad" : "plain");
+}
+
+export function sentence(event: Event): Part[] {
+  const verdict = String(event.details["verdict"] ?? "");
+  const words =
+    maybe(`event.${event.event}.${verdict}`) ?? maybe(`event.${event.event}`) ?? `{actor} ${event.event} {subject}`;
+  const found: Part[] = [];
+  for (const text of words.split(/(\{\w+\})/)) {
+    if (text === "{actor}") found.push({ kind: "actor", text: event.actor ?? "hub" });
+    else if (text === "{subject}") {
+      if (event.subject) found.push({ kind: "subject", text: event.subject });
+    } else if (/^\{\w+\}$/.test(text))
+      found.push({ kind: "text", text: String(event.details[text.slice(1, -1)] ?? "") });
+    else if (text) found.push({ kind: "text", text });
+  }
+  return found;
+}
+
+/** The words that somebody added, or why it was refused. */
+export function said(event: Event): string | null {
+  const { comment, reason, code, why } = event.details;
+  const found = [comment, reason, code, why].find((each) => typeof each === "string" && each !== "");
+  return typeof found === "string" ? found.replace(/\s+/g, " ") : null;
+}
