@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from core import ids
 from core.approvals.approval import find
-from core.approvals.view import may_see
+from core.approvals.seeing import may_see
 from core.audit.events import EVENTS
 from core.errors import Forbidden, Invalid, Refusal
 from core.store.rows import Reader

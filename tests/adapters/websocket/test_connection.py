@@ -191,7 +191,7 @@ async def test_a_subscriber_gets_the_log_in_order() -> None:
         for seq in range(1, 501):
             frame = orjson.loads(await asyncio.wait_for(client.recv(), 5))
             assert (frame["type"], frame["seq"], frame["event"]) == ("event", seq, "approval:approved")
-            assert set(frame) == {"type", "seq", "ts", "event", "actor", "subject", "details"}
+            assert set(frame) == {"type", "seq", "ts", "event", "actor", "subject", "channel", "details"}
 
 
 @pytest.mark.anyio
