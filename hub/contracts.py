@@ -196,6 +196,8 @@ class Reminder:
     """Which one it is: the same for each attempt, another for the next."""
     number: int
     people: tuple[Reminded, ...]
+    wanted: Literal["decision", "review"] = "decision"
+    """What it waits for: `review` of what ran by break-glass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from core.approvals.approval import Approval
 from core.approvals.backing import backing
@@ -51,7 +52,8 @@ def _of_review(reader: Reader, ballot: Ballot, approval: Approval, copy: Copy) -
     if found is None or found.reviewed_at is not None:
         return None
     could = [each for each in ballot.directory if may_review(ballot, each.id)]
-    return _reminder(copy, f"review.{found.created_at}.{found.nags}", found.nags, could)
+    reminder = _reminder(copy, f"review.{found.created_at}.{found.nags}", found.nags, could)
+    return replace(reminder, wanted="review") if reminder is not None else None
 
 
 def _reminder(copy: Copy, key: str, times: int, wanted: Sequence[Principal]) -> Reminder | None:

@@ -64,9 +64,10 @@ def worth_a_mail(before: Told, post: Post) -> bool:
     """Whether the copy's reader should get another mail: a decision, a result, a new revision, a reminder to decide."""
     now = told(post, before.root)
     same_state = now.state.partition("+")[0] == before.state.partition("+")[0]
+    if post.reminder is not None and now.state != before.state:
+        return True
     if post.card.state == "REVIEWING":
-        reminds = post.reminder is not None and now.state != before.state
-        return reminds or not same_state or now.digest != before.digest
+        return not same_state or now.digest != before.digest
     return post.card.state in _TOLD and not same_state
 
 
@@ -77,7 +78,7 @@ def mail(settings: Settings, post: Post, *, root: str | None, now: datetime, zon
     """
     card = _short(post.card)
     if post.reminder is not None:
-        card = replace(card, summary=f"Reminder: your decision is still wanted. {card.summary}")
+        card = replace(card, summary=f"Reminder: your {post.reminder.wanted} is still wanted. {card.summary}")
     token = post.token or ""
     found = EmailMessage()
     found["From"] = formataddr(("Interlock", settings.address))

@@ -119,7 +119,8 @@ def reminder_message(card: Card, reminder: Reminder) -> Message:
     """The people who are still waited for, by their accounts, which notifies them; their names where there is none."""
     people = " ".join(_mention(each) for each in reminder.people)
     until = f" There is time until {moment(card.expires_at)}." if card.expires_at else ""
-    line = f"{people}: {escape(card.approval)} still waits for your decision: {escape(cut(card.title, _SHORT))}.{until}"
+    title = escape(cut(card.title, _SHORT))
+    line = f"{people}: {escape(card.approval)} still waits for your {reminder.wanted}: {title}.{until}"
     return Message(text=line, blocks=({"type": "section", "text": marked(line)},))
 
 
