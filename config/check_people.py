@@ -109,8 +109,11 @@ def _told(hub: Hub, source: Source) -> Iterator[Problem]:
         path: Path = ("groups", name, "from")
         if channel not in hub.channels:
             yield source.problem(path, f"there is no channel {channel}", _known(hub.channels))
-        elif hub.channels[channel].adapter == "slack" and not re.fullmatch("S[A-Z0-9]+", given):
-            yield source.problem(path, f"{given} is no user group of Slack", "write its id, like slack:S0123ABCD")
+        elif hub.channels[channel].adapter == "slack":
+            several = "client_id" in (hub.channels[channel].model_extra or {})
+            pattern, like = ("[TE][A-Z0-9]+/S[A-Z0-9]+", "T0123/S0123ABCD") if several else ("S[A-Z0-9]+", "S0123ABCD")
+            if not re.fullmatch(pattern, given):
+                yield source.problem(path, f"{given} is no user group of Slack", f"write its id, like {channel}:{like}")
         if name in directory(hub).groups:
             message = f"{name} has members in hub.yaml, and {group.source} shall tell them too"
             yield source.problem(("groups", name), message, "take it out of people's groups, or out of here")

@@ -81,7 +81,7 @@ class Service(Section):
 class Group(Section):
     """A group whose members a channel tells; the others are made of people's own `groups`."""
 
-    source: Annotated[str, Field(pattern=r"^[^:\s]+:[A-Za-z0-9_-]{1,100}$")] = Field(
+    source: Annotated[str, Field(pattern=r"^[^:\s]+:[A-Za-z0-9_/-]{1,100}$")] = Field(
         alias="from", description="The channel and its own group: slack:S0123ABCD."
     )
 

@@ -241,6 +241,17 @@ class Opened:
     """Whether the policy lets `yes` and `no` decide."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What the log shall say of a change of what a channel keeps: nothing secret."""
+
+    event: str
+    """`workspace:installed`, `workspace:rotated`, `workspace:removed`."""
+    actor: str | None = None
+    """The principal who did it; None for the hub itself."""
+    details: Mapping[str, Any]
+
+
 class DeliveryFailed(Exception):
     """A copy could not be posted. `permanent` ends the attempts; `retry_after_seconds` is the channel's own wish.
 
@@ -394,6 +405,32 @@ class Hub(Protocol):
 
     def by_email(self, channel: str, email: str) -> str | None:
         """The one person with that address whom nothing else says who they are on the channel."""
+        ...
+
+    def may(self, caller: Caller, right: str) -> bool:
+        """Whether `caller` has a right (`channels`) in the configuration in force."""
+        ...
+
+    async def kept(self, channel: str) -> dict[str, tuple[str, int]]:
+        """What the channel keeps sealed: name -> value and version."""
+        ...
+
+    async def keep(
+        self, channel: str, name: str, value: str, *, after: int | None = None, said: Said | None = None
+    ) -> bool:
+        """The value is kept, sealed; False when the one there is not version `after` (None: whatever is there)."""
+        ...
+
+    async def claim(self, channel: str, name: str, version: int, seconds: float) -> bool:
+        """Whether changing that version of a kept value is ours alone, among all nodes, for so long."""
+        ...
+
+    async def take(self, channel: str, name: str, *, said: Said | None = None) -> str | None:
+        """A kept value, which is kept no more: only one caller ever gets it."""
+        ...
+
+    async def gone(self, channel: str, prefix: str, why: str) -> int:
+        """Note that nothing reaches the channel's addresses that begin so: copies there are dead; how many."""
         ...
 
     async def takes_again(self, channel: str, address: str | None = None) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from commands.guessing import guess
 from commands.registry import Registry
 from commands.verb import Call
-from core import ids
+from core import ids, vault
 from core.apply import cgroup
 from core.apply.cgroup import Cgroups
 from core.apply.sealing import Sealer
@@ -46,7 +46,7 @@ from hub.agents import Agents
 from hub.asking import places, sources
 from hub.carrying import Carrier
 from hub.checkpoints import Checkpoints
-from hub.contracts import Adapter, Ailing, Caller, Command, Inbound, News, Opened, Reply, Telling
+from hub.contracts import Adapter, Ailing, Caller, Command, Inbound, News, Opened, Reply, Said, Telling
 from hub.delivery import Delivery
 from hub.feed import Feed
 from hub.http.origin import origins, reachable
@@ -417,6 +417,39 @@ class Hub:
         """These identities are in the channel's group, or why that could not be read."""
         await self.whois.tell_group(f"{channel}:{group}", members, problem)
 
+    def may(self, caller: Caller, right: str) -> bool:
+        """Whether `caller` has a right now."""
+        principal = self._world.people.find(caller.principal)
+        return principal is not None and self.valid(caller) and self._world.rights.has(principal, right)
+
+    async def kept(self, channel: str) -> dict[str, tuple[str, int]]:
+        """What the channel keeps sealed: name -> value and version."""
+        found = await self.db.read(vault.kept, channel)
+        opened = self.keys.sealer.open
+        return {each.name: (opened(each.sealed, vault.context(channel, each.name)), each.version) for each in found}
+
+    async def keep(
+        self, channel: str, name: str, value: str, *, after: int | None = None, said: Said | None = None
+    ) -> bool:
+        """The value is kept, sealed; False when the one there is not version `after`."""
+        sealed = self.keys.sealer.seal(value, vault.context(channel, name))
+        return await self.db.write(
+            lambda tx: vault.put(tx, channel, name, sealed, after=after, entry=_entry(said)), urgent=True
+        )
+
+    async def claim(self, channel: str, name: str, version: int, seconds: float) -> bool:
+        """Whether changing that version of a kept value is ours alone for so long."""
+        return await self.db.write(vault.claim, channel, name, version, seconds)
+
+    async def take(self, channel: str, name: str, *, said: Said | None = None) -> str | None:
+        """A kept value, which is kept no more."""
+        found = await self.db.write(vault.take, channel, name, _entry(said))
+        return None if found is None else self.keys.sealer.open(found.sealed, vault.context(channel, name))
+
+    async def gone(self, channel: str, prefix: str, why: str) -> int:
+        """Note that nothing reaches the channel's addresses that begin so."""
+        return await self.db.write(receiving.gone, channel, prefix, why)
+
     def by_email(self, channel: str, email: str) -> str | None:
         """The one person with that address whom hub.yaml gives no identity on the channel."""
         found = self._world.people.by_email(email)
@@ -532,6 +565,10 @@ async def _forever(run: Callable[[], Any]) -> None:
         except Exception:
             logger.exception("a loop of the hub failed; it starts again")
             await asyncio.sleep(1)
+
+
+def _entry(said: Said | None) -> vault.Entry | None:
+    return None if said is None else vault.Entry(event=said.event, actor=said.actor, details=said.details)
 
 
 def _record(tx: Tx, event: str, details: dict[str, Any]) -> None:

@@ -34,6 +34,11 @@ _PENDING: ColumnElement[str] = literal_column("'pending'")
 _OF = Statement(select(_T.c.channel, _T.c.address).where(_T.c.approval == bindparam("approval")))
 _FIND = Statement(select(_T).where(_T.c.id == bindparam("id")))
 _NEW = Statement(insert(_T), tuple(column.name for column in _T.columns))
+_LIVE = Statement(
+    select(_T)
+    .where(_T.c.channel == bindparam("channel"), or_(_T.c.state == _PENDING, _T.c.state == literal_column("'sent'")))
+    .order_by(_T.c.id)
+)
 _DUE = Statement(
     select(_T)
     .where(_T.c.state == _PENDING, _T.c.due_at <= bindparam("now"))
@@ -155,6 +160,11 @@ def find(reader: Reader, number: int) -> Copy | None:
     """The copy of that number."""
     row = reader.one(_FIND, id=number)
     return None if row is None else _copy(row)
+
+
+def live(reader: Reader, channel: str) -> list[Copy]:
+    """Copies on the channel that may still change."""
+    return [_copy(row) for row in reader.all(_LIVE, channel=channel)]
 
 
 def due(reader: Reader) -> list[Copy]:

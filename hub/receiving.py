@@ -101,3 +101,12 @@ def bounce(tx: Tx, delivery: int, why: str) -> bool:
     if copy.state != "dead":
         outbox.fail(tx, copy, error=why, permanent=True, throttled=False, wait_seconds=0.0)
     return True
+
+
+def gone(tx: Tx, channel: str, prefix: str, why: str) -> int:
+    """Every live copy at an address that begins so is dead, and nobody is asked there; how many copies."""
+    copies = [each for each in outbox.live(tx, channel) if each.address.startswith(prefix)]
+    for copy in copies:
+        suppress(tx, copy.channel, copy.address, why)
+        outbox.fail(tx, copy, error=why, permanent=True, throttled=False, wait_seconds=0.0)
+    return len(copies)

@@ -27,7 +27,7 @@ from core.clock import Clock, SystemClock
 from core.errors import Conflict
 from core.people.assurance import Assurance
 from core.world import Hook
-from hub.contracts import Adapter, Button, Caller, Card, DeliveryFailed, Inbound, News, Opened, Post, Reply
+from hub.contracts import Adapter, Button, Caller, Card, DeliveryFailed, Inbound, News, Opened, Post, Reply, Said
 
 PUBLIC_URL = "http://127.0.0.1:8000"
 COPY = "A" * 32
@@ -75,6 +75,12 @@ class RecordingHub:
     linking: list[tuple[Inbound, str]] = field(default_factory=list)
     """Who said which code."""
     pinned: str | None = None
+    rights: frozenset[str] = frozenset()
+    vault: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Name -> value and version."""
+    claimed: set[tuple[str, int]] = field(default_factory=set)
+    lost: list[tuple[str, str]] = field(default_factory=list)
+    """Beginnings of addresses that nothing reaches any more, and why."""
     taking_again: list[str | None] = field(default_factory=list)
     bounces: list[tuple[int, str]] = field(default_factory=list)
     _answers: dict[tuple[str, str, str], tuple[bytes, Reply]] = field(default_factory=dict)
@@ -199,6 +205,36 @@ class RecordingHub:
 
     def by_email(self, channel: str, email: str) -> str | None:
         return self.emails.get(email)
+
+    def may(self, caller: Caller, right: str) -> bool:
+        return self.valid(caller) and right in self.rights
+
+    async def kept(self, channel: str) -> dict[str, tuple[str, int]]:
+        return dict(self.vault)
+
+    async def keep(
+        self, channel: str, name: str, value: str, *, after: int | None = None, said: Said | None = None
+    ) -> bool:
+        version = self.vault[name][1] if name in self.vault else 0
+        if after is not None and after != version:
+            return False
+        self.vault[name] = (value, version + 1)
+        return True
+
+    async def claim(self, channel: str, name: str, version: int, seconds: float) -> bool:
+        claimed = (name, version)
+        if claimed in self.claimed or self.vault.get(name, ("", 0))[1] != version:
+            return False
+        self.claimed.add(claimed)
+        return True
+
+    async def take(self, channel: str, name: str, *, said: Said | None = None) -> str | None:
+        found = self.vault.pop(name, None)
+        return None if found is None else found[0]
+
+    async def gone(self, channel: str, prefix: str, why: str) -> int:
+        self.lost.append((prefix, why))
+        return 0
 
     async def takes_again(self, channel: str, address: str | None = None) -> None:
         self.taking_again.append(address)

@@ -27,6 +27,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+CLIENT_SECRET = "c" * 32
 TEAM, BOT, APP_TOKEN, BOT_TOKEN, SECRET = "T1", "UBOT", "xapp-1-test", "xoxb-test", "8f742231b10e8888abcd99yyyzzz85a5"
 FORMS = {
     *("auth.test", "users.info", "users.lookupByEmail", "conversations.info", "conversations.list"),
@@ -86,6 +87,14 @@ class Workspace:
     groups: dict[str, list[str]] = field(default_factory=dict)
     """User group -> its members; pages of two."""
     team: str = TEAM
+    installs: dict[str, str] = field(default_factory=dict)
+    """Further bot tokens -> the team that each is of."""
+    codes: dict[str, str] = field(default_factory=dict)
+    """Code of a finished installation -> the team that was chosen; each is good once."""
+    refreshes: dict[str, str] = field(default_factory=dict)
+    """Refresh token -> its team; each is good once."""
+    expires_in: int | None = None
+    """Seconds that a token from OAuth lasts; None without rotation."""
     bad: list[str] = field(default_factory=list)
     """What was sent that Slack would not take."""
     held: asyncio.Event | None = None
@@ -127,7 +136,9 @@ class Workspace:
         arguments = dict(parse_qsl(body.decode())) if form else json.loads(body or b"{}")
         self.calls.append((method, arguments))
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if token != (APP_TOKEN if method == "apps.connections.open" else BOT_TOKEN):
+        self.team = self.installs.get(token, self.team if token == BOT_TOKEN else TEAM)
+        known = {APP_TOKEN} if method == "apps.connections.open" else {BOT_TOKEN, *self.installs}
+        if token not in known and method != "oauth.v2.access":
             return JSONResponse({"ok": False, "error": "invalid_auth"})
         if not form and method in FORMS:
             self.bad.append(f"{method} takes a form, not JSON")
@@ -167,6 +178,34 @@ class Workspace:
     def _auth_test(self, given: Mapping[str, Any]) -> Any:
         return {"team_id": self.team, "user_id": BOT, "bot_id": "B1", "url": "https://example.slack.com/"}
 
+    def _oauth_v2_access(self, given: Mapping[str, Any]) -> Any:
+        if (given["client_id"], given["client_secret"]) != ("1.2", CLIENT_SECRET):
+            return "bad_client_secret"
+        if given.get("grant_type") == "refresh_token":
+            team = self.refreshes.pop(given["refresh_token"], None)
+        else:
+            team = self.codes.pop(given["code"], None)
+        if team is None:
+            return "invalid_refresh_token" if "refresh_token" in given else "invalid_code"
+        number = next(self._numbers)
+        token = f"xoxb-{team}-{number}"
+        self.installs[token] = team
+        answer = {
+            "access_token": token,
+            "token_type": "bot",
+            "scope": SCOPES,
+            "bot_user_id": BOT,
+            "app_id": "A1",
+            "team": {"id": team, "name": f"Workspace {team}"},
+            "enterprise": None,
+            "authed_user": {"id": "U1"},
+            "is_enterprise_install": False,
+        }
+        if self.expires_in is not None:
+            self.refreshes[f"xoxe-1-{number}"] = team
+            answer |= {"refresh_token": f"xoxe-1-{number}", "expires_in": self.expires_in}
+        return answer
+
     def _users_info(self, given: Mapping[str, Any]) -> Any:
         if given["user"] not in self.users:
             return "user_not_found"
@@ -194,7 +233,7 @@ class Workspace:
         return "channel_not_found" if room is None else {"channel": {"id": given["channel"], **room}}
 
     def _conversations_list(self, given: Mapping[str, Any]) -> Any:
-        ids = sorted(self.rooms)
+        ids = sorted(each for each, room in self.rooms.items() if room.get("team", TEAM) == self.team)
         at = int(given.get("cursor") or 0)
         found = [{"id": each, **self.rooms[each]} for each in ids[at : at + 1]]
         return {"channels": found, "response_metadata": {"next_cursor": str(at + 1) if at + 1 < len(ids) else ""}}

@@ -16,15 +16,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from adapters.slack import parse
-from adapters.slack.accounts import Accounts
 from adapters.slack.api import Api
 from adapters.slack.checking import check
-from adapters.slack.desk import Desk
-from adapters.slack.groups import Groups
+from adapters.slack.install import Install
+from adapters.slack.installations import Installations
+from adapters.slack.manifest import scopes_for
 from adapters.slack.parse import MOST_BYTES, Heard
-from adapters.slack.posting import Posting
-from adapters.slack.rooms import Rooms
 from adapters.slack.settings import settings_of
+from adapters.slack.workspaces import Workspaces
 from core.errors import Refusal, StoreError, TooLarge, Unproven
 from core.world import Channel
 from hub.contracts import Adapter, DeliveryFailed, Hub, Post, Powers
@@ -45,34 +44,56 @@ class SlackAdapter:
         self._name = channel.name
         self._hub = hub
         self._settings = settings_of(channel)
-        self._api = Api(self._settings.bot_token.get_secret_value(), self._settings.api_url)
-        self._rooms = Rooms(self._api, self._settings.shared_rooms, time.monotonic)
-        self._accounts = Accounts(self._api, time.monotonic)
-        self._posting = Posting(self._api, self._rooms, self._accounts)
-        self._groups = Groups(channel=self._name, hub=hub, api=self._api, accounts=self._accounts, now=time.monotonic)
-        self._desk = Desk(
-            channel=channel.name,
-            hub=hub,
-            api=self._api,
-            accounts=self._accounts,
-            rooms=self._rooms,
-            posting=self._posting,
-            groups=self._groups,
-            match_email=self._settings.match_email,
-            command=self._settings.command,
+        self._app = Api(None, self._settings.api_url)
+        """The app itself, in no workspace: it exchanges codes and tokens."""
+        self._installations = self._by_oauth()
+        self._workspaces = Workspaces(
+            channel=self._name, hub=hub, settings=self._settings, installed=self._installations
         )
         self._listening: Listening | None = None
         self._works: dict[str, asyncio.Task[None]] = {}
         self._in_hand: dict[str, float] = {}
         """Key -> since when this process means to do it; the sweep leaves it alone for so long."""
-        self.problem: str | None = None
-        """Why it does not work at the moment."""
+        self._socket_problem: str | None = None
         self.powers = Powers(addresses_people=True)
 
+    def _by_oauth(self) -> Installations | None:
+        client, secret = self._settings.client_id, self._settings.client_secret
+        if client is None or secret is None:
+            return None
+        return Installations(
+            channel=self._name,
+            hub=self._hub,
+            api=self._app,
+            client_id=client,
+            client_secret=secret.get_secret_value(),
+            now=time.time,
+        )
+
+    @property
+    def problem(self) -> str | None:
+        """Why it does not work at the moment."""
+        return self._workspaces.problem or self._socket_problem
+
     def routes(self) -> list[BaseRoute]:
+        pages = self._install(self._installations).routes() if self._installations is not None else []
         if self._settings.socket_mode:
-            return []
-        return [Route(self._settings.path, self._receive, methods=["POST"], name=f"slack:{self._name}")]
+            return pages
+        return [*pages, Route(self._settings.path, self._receive, methods=["POST"], name=f"slack:{self._name}")]
+
+    def _install(self, installations: Installations) -> Install:
+        async def installed(home: str) -> None:
+            await self._workspaces.look()
+            await self._hub.takes_again(self._name)
+
+        return Install(
+            channel=self._name,
+            hub=self._hub,
+            settings=self._settings,
+            installations=installations,
+            scopes=lambda: scopes_for(groups=bool(self._hub.sources(self._name)), emails=self._settings.match_email),
+            installed=installed,
+        )
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
@@ -80,7 +101,8 @@ class SlackAdapter:
 
         self._listening = Listening(self._keep)
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._api)
+            await stack.enter_async_context(self._app)
+            await stack.enter_async_context(self._workspaces.run())
             background = [asyncio.create_task(self._watch())]
             if self._settings.app_token is not None:
                 from adapters.slack.socket import Socket
@@ -152,7 +174,10 @@ class SlackAdapter:
             await asyncio.wait([before])
         outcome = "done"
         try:
-            await self._desk.do(heard)
+            if heard.kind == "uninstalled":
+                await self._workspaces.removed(heard.home)
+            else:
+                await (await self._workspaces.of(heard)).desk.do(heard)
         except StoreError:
             logger.exception("what was said in %s could not be done yet; it is tried again", self._name)
             return
@@ -173,39 +198,11 @@ class SlackAdapter:
         """For ever: learn who we are, see whether the token stands, take up what was left behind."""
         while True:
             try:
-                try:
-                    await self._greet()
-                finally:
-                    self._accounts.greeted.set()
+                await self._workspaces.look()
                 await self._take_up()
-                await self._groups.refresh()
             except Exception:
                 logger.exception("the watch over %s failed; it goes on", self._name)
             await asyncio.sleep(_WATCH_SECONDS)
-
-    async def _greet(self) -> None:
-        """Our workspace is known. Once a token works (again), every address may be tried again."""
-        try:
-            told = await self._api.call("auth.test")
-        except DeliveryFailed as failed:
-            self.problem = str(failed)
-            logger.warning("channel %s: %s", self._name, failed)
-            return
-        first = self._accounts.team is None or self.problem is not None
-        team = str(told.get("team_id") or "")
-        try:
-            await self._hub.pin(self._name, team)
-        except Refusal as refusal:
-            self.problem = self._accounts.barred = refusal.message
-            logger.error("channel %s: %s", self._name, refusal.message)
-            return
-        self._accounts.barred = None
-        self._accounts.team = team or None
-        self._accounts.enterprise = told.get("enterprise_id") or None
-        self._desk.bot_user = told.get("user_id") or None
-        self.problem = None
-        if first:
-            await self._hub.takes_again(self._name)
 
     async def _take_up(self) -> None:
         """What was acknowledged and never done is done now: by a process that ended, or while the database failed."""
@@ -220,35 +217,26 @@ class SlackAdapter:
                 self._begin(heard)
 
     def _told_by_socket(self, problem: str | None) -> None:
-        self.problem = problem
+        self._socket_problem = problem
 
     # --- out ---
 
     async def post(self, post: Post) -> str:
-        await self._demand_ours()
-        return await self._posting.post(post)
+        return await (await self._workspaces.of_address(post.address)).post(post)
 
     async def message(self, address: str, text: str, key: str) -> None:
-        await self._posting.message(address, text)
+        await (await self._workspaces.of_address(address)).message(address, text)
 
     async def update(self, reference: str, post: Post) -> str:
-        await self._demand_ours()
-        return await self._posting.update(reference, post)
+        return await (await self._workspaces.of_address(post.address)).update(reference, post)
 
     async def remind(self, reference: str, post: Post) -> str:
-        await self._demand_ours()
-        return await self._posting.remind(reference, post)
-
-    async def _demand_ours(self) -> None:
-        """Nothing, once it is known that the token is of the workspace that hub.yaml means. Raises DeliveryFailed."""
-        await self._accounts.greeted.wait()
-        if self._accounts.barred is not None:
-            raise DeliveryFailed(self._accounts.barred, permanent=True, address_is_dead=True)
+        return await (await self._workspaces.of_address(post.address)).remind(reference, post)
 
     def address_of(self, identities: Mapping[str, str], email: str | None) -> str | None:
         identity = identities.get(self._name)
         if identity is None:
-            return email if self._settings.match_email else None
+            return email if self._settings.match_email and not self._settings.by_oauth else None
         return identity if "/" in identity else None
 
     async def check(self) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -40,6 +40,14 @@ _PLACE = {
     "restricted_action_non_threadable_channel": "the channel takes no replies",
     "channel_is_limited_access": "the channel is open to some people only",
     "is_inactive": "the channel is frozen",
+}
+_OAUTH = {
+    "invalid_client_id": "Slack does not know the client_id",
+    "bad_client_secret": "the client_secret is not this app's",
+    "invalid_code": "the code is none, or was used",
+    "bad_redirect_uri": "the app's redirect URL is another one: it must be public_url and install_path with /done",
+    "invalid_refresh_token": "the refresh token was used by somebody else: install the app there again",
+    "token_rotation_not_enabled": "token rotation is off for the app",
 }
 _GROUP = {
     "no_such_subteam": "there is no such user group in the workspace",
@@ -82,9 +90,9 @@ class WrongForm(DeliveryFailed):
 
 
 class Api:
-    """The Web API of one workspace, by one token. Used inside `async with`."""
+    """The Web API of one workspace, by one token or by the one that is in force at each call. Used inside `async with`."""
 
-    def __init__(self, token: str, url: str | None) -> None:
+    def __init__(self, token: str | Callable[[], Awaitable[str]] | None, url: str | None) -> None:
         self._token = token
         self._url = url or API_URL
         self._session: aiohttp.ClientSession | None = None
@@ -95,7 +103,11 @@ class Api:
         timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
         self._session = aiohttp.ClientSession(timeout=timeout, trust_env=False)
         self._client = AsyncWebClient(
-            token=self._token, base_url=self._url, session=self._session, timeout=_TIMEOUT_SECONDS, retry_handlers=[]
+            token=self._token if isinstance(self._token, str) else None,
+            base_url=self._url,
+            session=self._session,
+            timeout=_TIMEOUT_SECONDS,
+            retry_handlers=[],
         )
         return self
 
@@ -119,6 +131,8 @@ class Api:
         wait = self._waits.get(limited, 0.0) - asyncio.get_running_loop().time()
         if wait > 0:
             raise _throttled(wait, "Slack has asked us to wait")
+        if callable(self._token):
+            self._client.token = await self._token()
         try:
             if method in _READING:
                 response = await self._client.api_call(method, data=arguments)
@@ -171,6 +185,8 @@ class Api:
             needed = f"; it needs {str(data['needed'])[:100]}" if data.get("needed") else ""
             words = f"{_TOKEN[code]} ({code}){needed}; see docs/slack.md"
             return DeliveryFailed(words, permanent=True, address_is_dead=True)
+        if code in _OAUTH:
+            return DeliveryFailed(f"{_OAUTH[code]} ({code})", permanent=True)
         if code in _GROUP:
             return DeliveryFailed(f"{_GROUP[code]} ({code})", permanent=True)
         if code in _FINAL:

@@ -26,11 +26,23 @@ async def check(name: str, settings: Settings, hub: Hub) -> list[str]:
                 f"{where}: Slack cannot reach {hub.public_url or 'a hub without public_url'}: set public_url to an "
                 "https:// address that leads here, or add an app_token for Socket Mode"
             )
-    async with Api(settings.bot_token.get_secret_value(), settings.api_url) as api:
+    if settings.bot_token is None:
+        problems += await _installed(where, settings)
+    else:
+        problems += await _workspace(where, settings.bot_token.get_secret_value(), name, settings, hub)
+    if settings.app_token is not None:
+        problems += await _socket(where, settings.app_token.get_secret_value(), settings.api_url)
+    return problems
+
+
+async def _workspace(where: str, token: str, name: str, settings: Settings, hub: Hub) -> list[str]:
+    """What is wrong with the token and in its workspace."""
+    problems = []
+    async with Api(token, settings.api_url) as api:
         try:
             told = await api.call("auth.test")
         except DeliveryFailed as failed:
-            return [*problems, f"{where}.bot_token: {failed}"]
+            return [f"{where}.bot_token: {failed}"]
         if "scopes" in told:
             wanted = scopes_for(groups=bool(hub.sources(name)), emails=settings.match_email)
             missing = sorted(set(wanted) - {each.strip() for each in str(told["scopes"]).split(",")})
@@ -46,9 +58,22 @@ async def check(name: str, settings: Settings, hub: Hub) -> list[str]:
                 await members(api, group)
             except DeliveryFailed as failed:
                 problems.append(f"{where}: the user group {group} cannot be read, so nobody counts as in it: {failed}")
-    if settings.app_token is not None:
-        problems += await _socket(where, settings.app_token.get_secret_value(), settings.api_url)
     return problems
+
+
+async def _installed(where: str, settings: Settings) -> list[str]:
+    """Whether Slack knows the app's own id and secret: a code that is none must be all that it complains of."""
+    client, secret = settings.client_id, settings.client_secret
+    assert client is not None
+    assert secret is not None
+    async with Api(None, settings.api_url) as api:
+        try:
+            await api.call("oauth.v2.access", client_id=client, client_secret=secret.get_secret_value(), code="none")
+        except DeliveryFailed as failed:
+            if "invalid_code" in str(failed):
+                return []
+            return [f"{where}.client_secret: {failed}; both stand under Basic Information"]
+    return []
 
 
 async def _socket(where: str, token: str, url: str | None) -> list[str]:

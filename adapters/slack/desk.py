@@ -38,6 +38,7 @@ class Desk:
         groups: Groups,
         command: str,
         match_email: bool,
+        home: str = "",
     ) -> None:
         self._channel = channel
         self._hub = hub
@@ -48,6 +49,8 @@ class Desk:
         self._groups = groups
         self._command = command
         self._match_email = match_email
+        self._start = f"{home}/" if home else ""
+        """What addresses begin with where there are several workspaces."""
         self.bot_user: str | None = None
 
     async def do(self, heard: Heard) -> None:
@@ -112,13 +115,15 @@ class Desk:
 
     async def _address_of(self, room: str | None) -> str | None:
         """The room by the name under which the configuration asks there, so that it gets one card and not two."""
-        for place in self._hub.places(self._channel) if room is not None and room[0] != "D" else ():
+        if room is None:
+            return None
+        for place in self._hub.places(self._channel) if room[0] != "D" else ():
             try:
-                if await self._rooms.id_of(place) == room:
+                if place.startswith(self._start) and await self._rooms.id_of(place[len(self._start) :]) == room:
                     return place
             except DeliveryFailed:
                 continue  # that place is no room of ours; its own card says why
-        return room
+        return f"{self._start}{room}"
 
     async def _ask(self, heard: Heard, inbound: Inbound) -> Reply:
         """What the hub says; accounts that are no full members of our workspace never come so far."""
@@ -215,7 +220,7 @@ class Desk:
             return
         self._rooms.forget(heard.room)
         for address in self._rooms.names_of(heard.room):
-            await self._hub.takes_again(self._channel, address)
+            await self._hub.takes_again(self._channel, f"{self._start}{address}")
 
     async def _answer(self, heard: Heard, reply: Reply) -> None:
         """The person has the answer, and nobody else: by the address that came along, else in private."""

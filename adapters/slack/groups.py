@@ -19,23 +19,28 @@ logger = logging.getLogger("interlock.slack")
 class Groups:
     """The user groups of one channel that matter here."""
 
-    def __init__(self, *, channel: str, hub: Hub, api: Api, accounts: Accounts, now: Callable[[], float]) -> None:
+    def __init__(
+        self, *, channel: str, hub: Hub, api: Api, accounts: Accounts, now: Callable[[], float], home: str = ""
+    ) -> None:
         self._channel = channel
         self._hub = hub
         self._api = api
         self._accounts = accounts
         self._now = now
+        self._home = home
         self._read_at: dict[str, float] = {}
 
     async def refresh(self, *, now: bool = False) -> None:
         """What has not been read for a while, or with `now` everything, is read and told."""
         for group in self._hub.sources(self._channel):
+            if group.rpartition("/")[0] != self._home:
+                continue  # a group of another workspace
             if now or self._now() - self._read_at.get(group, float("-inf")) >= EVERY_SECONDS:
                 await self._tell(group)
 
     async def _tell(self, group: str) -> None:
         try:
-            users = await members(self._api, group)
+            users = await members(self._api, group.rpartition("/")[2])
         except DeliveryFailed as failed:
             logger.warning("the user group %s could not be read: %s", group, failed)
             await self._hub.tell_group(self._channel, group, None, str(failed)[:300])

@@ -25,10 +25,12 @@ GROUP_EVENTS = ("subteam_members_changed", "subteam_updated")
 EVENTS = (
     "app_home_opened",
     "app_mention",
+    "app_uninstalled",
     "channel_shared",
     "channel_unshared",
     "member_joined_channel",
     "message.im",
+    "tokens_revoked",
 )
 
 _LONG = (
@@ -45,9 +47,19 @@ def scopes_for(*, groups: bool, emails: bool) -> list[str]:
 
 
 def manifest(
-    *, public_url: str, path: str, command: str, socket_mode: bool, groups: bool = False, emails: bool = False
+    *,
+    public_url: str,
+    path: str,
+    command: str,
+    socket_mode: bool,
+    groups: bool = False,
+    emails: bool = False,
+    redirect: str | None = None,
 ) -> dict[str, Any]:
-    """The manifest, as Slack takes it under "From a manifest". With Socket Mode it names no address."""
+    """The manifest, as Slack takes it under "From a manifest". With Socket Mode it names no address for events.
+
+    `redirect` is where Slack comes back to when the app is installed by OAuth; its tokens then rotate.
+    """
     url = f"{public_url.rstrip('/')}{path}"
     slash: dict[str, Any] = {
         "command": command,
@@ -75,12 +87,15 @@ def manifest(
             "bot_user": {"display_name": "Interlock", "always_online": True},
             "slash_commands": [slash],
         },
-        "oauth_config": {"scopes": {"bot": scopes_for(groups=groups, emails=emails)}},
+        "oauth_config": {
+            **({"redirect_urls": [redirect]} if redirect is not None else {}),
+            "scopes": {"bot": scopes_for(groups=groups, emails=emails)},
+        },
         "settings": {
             "event_subscriptions": events,
             "interactivity": interactivity,
             "org_deploy_enabled": False,
             "socket_mode_enabled": socket_mode,
-            "token_rotation_enabled": False,
+            "token_rotation_enabled": redirect is not None,
         },
     }

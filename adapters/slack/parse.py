@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import orjson
@@ -49,9 +49,19 @@ class Heard:
     """One thing that somebody did in Slack."""
 
     kind: Literal[
-        "said", "pressed", "gave_reason", "asks_reason", "asks_whole", "opened_home", "room_changed", "group_changed"
+        "said",
+        "pressed",
+        "gave_reason",
+        "asks_reason",
+        "asks_whole",
+        "opened_home",
+        "room_changed",
+        "group_changed",
+        "uninstalled",
     ]
     account: Account
+    home: str = ""
+    """The workspace, or the organisation, in which the app that heard it is installed."""
     key: str
     """The same however often Slack delivers it."""
     room: str | None = None
@@ -75,7 +85,7 @@ class Heard:
     @property
     def lasting(self) -> bool:
         """Whether it must survive a restart once Slack was told that it arrived."""
-        return self.kind in ("said", "pressed", "gave_reason")
+        return self.kind in ("said", "pressed", "gave_reason", "uninstalled")
 
     @property
     def body_hash(self) -> bytes:
@@ -104,19 +114,40 @@ def prove(secrets: Iterable[str], headers: Mapping[str, str], body: bytes, now_u
 def heard(payload: Mapping[str, Any], said_at_us: int | None = None) -> Heard | None:
     """What somebody did; None for what is not for us: other apps' and our own messages, edits, closed dialogs."""
     try:
-        match payload.get("type"):
-            case "block_actions":
-                return _action(payload)
-            case "view_submission":
-                return _submission(payload)
-            case "event_callback":
-                return _event(payload)
-            case None if "command" in payload:
-                return _command(payload, said_at_us)
-            case _:
-                return None
+        found = _heard(payload, said_at_us)
+        return None if found is None else replace(found, home=_home(payload))
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         return None
+
+
+def _home(payload: Mapping[str, Any]) -> str:
+    """Where the app is installed for which this came: an organisation's own installation has no team."""
+    enterprise = payload.get("enterprise_id") or (payload.get("enterprise") or {}).get("id")
+    if payload.get("is_enterprise_install") in (True, "true") and enterprise:
+        return str(enterprise)
+    given = payload.get("authorizations")
+    first = given[0] if isinstance(given, list) and given and isinstance(given[0], Mapping) else {}
+    if first.get("is_enterprise_install") is True and first.get("enterprise_id"):
+        return str(first["enterprise_id"])
+    team = payload.get("team") or {}
+    view = payload.get("view") or {}
+    return str(
+        view.get("app_installed_team_id") or first.get("team_id") or payload.get("team_id") or team.get("id") or ""
+    )
+
+
+def _heard(payload: Mapping[str, Any], said_at_us: int | None) -> Heard | None:
+    match payload.get("type"):
+        case "block_actions":
+            return _action(payload)
+        case "view_submission":
+            return _submission(payload)
+        case "event_callback":
+            return _event(payload)
+        case None if "command" in payload:
+            return _command(payload, said_at_us)
+        case _:
+            return None
 
 
 def link_code(text: str) -> str | None:
@@ -243,6 +274,10 @@ def _event(payload: Mapping[str, Any]) -> Heard | None:
             return Heard(
                 kind="room_changed", account=account, key=f"event:{payload['event_id']}", room=str(event["channel"])
             )
+        case "app_uninstalled":
+            return Heard(kind="uninstalled", account=account, key=f"event:{payload['event_id']}")
+        case "tokens_revoked" if (event.get("tokens") or {}).get("bot"):
+            return Heard(kind="uninstalled", account=account, key=f"event:{payload['event_id']}")
         case "subteam_members_changed" | "subteam_updated" | "subteam_created":
             return Heard(kind="group_changed", account=account, key=f"event:{payload['event_id']}")
         case _:

@@ -125,8 +125,10 @@ class Posting:
     async def _place(self, address: str) -> str:
         """The id that Slack is given for an address: a person's, or a channel's that may show cards."""
         team, slash, user = address.partition("/")
-        if slash and team[:1] in "TE" and user[:1] in ("U", "W"):
-            return user
+        if slash and team[:1] in "TE":
+            if user[:1] in ("U", "W"):
+                return user
+            address = user
         if "@" in address[1:]:
             return await self._accounts.by_email(address)
         if not address:

@@ -21,8 +21,14 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    bot_token: SecretStr
-    """`xoxb-…`, from the app's page Install App."""
+    bot_token: SecretStr | None = None
+    """`xoxb-…`, from the app's page Install App: one workspace."""
+    client_id: Annotated[str, Field(pattern=r"^[0-9A-Za-z.]{1,100}$")] | None = None
+    """In place of `bot_token`, with `client_secret`: the app can be installed in several workspaces, by OAuth."""
+    client_secret: SecretStr | None = None
+    """From the app's page Basic Information."""
+    install_path: Annotated[str, Field(pattern=r"^/slack/[a-z0-9/_-]{1,60}$")] = "/slack/install"
+    """Where somebody with the right `channels` installs the app; Slack comes back to the same with /done."""
     signing_secret: Annotated[tuple[SecretStr, ...], BeforeValidator(_listed), Field(max_length=2)] = ()
     """From the app's page Basic Information; two while one rotates. Without `app_token` it is needed."""
     app_token: SecretStr | None = None
@@ -44,6 +50,11 @@ class Settings(BaseModel):
         return self.app_token is not None
 
     @property
+    def by_oauth(self) -> bool:
+        """Whether workspaces are added by installing the app in them."""
+        return self.client_id is not None
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """The signing secrets in force."""
         return tuple(each.get_secret_value() for each in self.signing_secret)
@@ -54,7 +65,12 @@ class Settings(BaseModel):
             raise ValueError("signing_secret is missing: without it, or an app_token, nobody can prove to be Slack")
         if any(not each.strip() for each in self.secrets):
             raise ValueError("signing_secret is empty")
-        if not self.bot_token.get_secret_value().startswith("xoxb-"):
+        by_oauth = [self.client_id is not None, self.client_secret is not None]
+        if any(by_oauth) and not all(by_oauth):
+            raise ValueError("client_id and client_secret belong together")
+        if (self.bot_token is None) == (self.client_id is None):
+            raise ValueError("write either bot_token, or client_id and client_secret")
+        if self.bot_token is not None and not self.bot_token.get_secret_value().startswith("xoxb-"):
             raise ValueError("bot_token must be the bot's own and begin with xoxb-")
         if self.app_token is not None and not self.app_token.get_secret_value().startswith("xapp-"):
             raise ValueError("app_token must begin with xapp-")

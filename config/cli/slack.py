@@ -30,6 +30,7 @@ def print_manifest(
     """Print the app manifest: Slack, Your Apps, Create New App, From a manifest."""
     import orjson
 
+    from adapters.slack.install import redirect_url
     from adapters.slack.manifest import manifest
     from config.source import read
 
@@ -51,6 +52,9 @@ def print_manifest(
         socket_mode=socket or "app_token" in chosen,
         groups=any(each.partition(":")[0] == name for each in sources),
         emails=chosen.get("match_email") is True,
+        redirect=redirect_url(public_url, str(chosen.get("install_path") or "/slack/install"))
+        if "client_id" in chosen
+        else None,
     )
     if not made["settings"]["socket_mode_enabled"] and not public_url.startswith("https://"):
         raise Failure(

@@ -167,6 +167,19 @@ told_group = Table(
     Column("problem", Text),
 )
 
+vault = Table(
+    "vault",
+    metadata,
+    # What a channel keeps sealed (tokens of the workspaces that it is installed in), in versions.
+    Column("channel", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    # Until when one node alone may change it.
+    _us("busy_until"),
+    _us("at", nullable=False),
+)
+
 session = Table(
     "session",
     metadata,

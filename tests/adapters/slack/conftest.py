@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from hubs import Bench, make_hub, running, until
-from workspace import APP_TOKEN, BOT_TOKEN, SECRET, TEAM, Shown, Workspace, send, workspace
+from workspace import APP_TOKEN, BOT_TOKEN, CLIENT_SECRET, SECRET, TEAM, Shown, Workspace, send, workspace
 
 from adapters.slack.adapter import SlackAdapter, adapter
 from hub.http.app import build_app
@@ -93,12 +93,13 @@ def office(tmp_path: Path) -> Open:
             ):
                 yield office
             return
+        bot = given.pop("proof", 'bot_token: "${env:BOT}"')
         proof = f"app_token: {APP_TOKEN}" if socket else f"signing_secret: {SECRET}"
         proof = proof.replace(APP_TOKEN, '"${env:APP}"').replace(SECRET, '"${env:SECRET}"')
-        given_keys = f'adapter: slack, bot_token: "${{env:BOT}}", {proof}, api_url: "{far.api_url}"{slack}'
+        given_keys = f'adapter: slack, {bot}, {proof}, api_url: "{far.api_url}"{slack}'
         channels = f"channels:\n  slack: {{{given_keys}}}\n"
         channels += given.pop("channels_more", "")
-        environ = {"BOT": BOT_TOKEN, "APP": APP_TOKEN, "SECRET": SECRET}
+        environ = {"CLIENT": CLIENT_SECRET, "BOT": BOT_TOKEN, "APP": APP_TOKEN, "SECRET": SECRET}
         more = {"policies": policies(ask, count), "people": PEOPLE, "channels": channels, "environ": environ}
         hub = make_hub(tmp_path, **{**more, **given, "adapters": {"slack": adapter, **given.get("adapters", {})}})
         hub.delivery._draw = lambda: 0.0

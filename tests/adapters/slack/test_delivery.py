@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from workspace import BOT_TOKEN, workspace
 
 from adapters.slack.accounts import Accounts
 from adapters.slack.api import Api
-from adapters.slack.manifest import SCOPES, WISHED, manifest
+from adapters.slack.manifest import SCOPES, manifest
 from adapters.slack.posting import Posting
 from adapters.slack.rooms import Rooms
 from core.store import schema
@@ -266,7 +265,13 @@ def test_the_manifest_has_every_address_or_none() -> None:
     assert socket["settings"]["socket_mode_enabled"] is True
 
 
-def test_every_scope_is_explained_in_the_documentation() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "slack.md").read_text()
-    for scope in [*SCOPES, *WISHED]:
-        assert f"`{scope}`" in page
+def test_the_manifest_asks_for_what_hub_yaml_needs_and_no_more() -> None:
+    given = {"public_url": "https://hub.example.com", "path": "/slack/events", "command": "/hub", "socket_mode": False}
+    plain = manifest(**given)
+    assert "redirect_urls" not in plain["oauth_config"] and plain["settings"]["token_rotation_enabled"] is False
+    whole = manifest(**given, groups=True, emails=True, redirect="https://hub.example.com/slack/install/done")
+    assert set(whole["oauth_config"]["scopes"]["bot"]) == {*SCOPES, "usergroups:read", "users:read.email"}
+    assert whole["oauth_config"]["redirect_urls"] == ["https://hub.example.com/slack/install/done"]
+    assert whole["settings"]["token_rotation_enabled"] is True
+    events = whole["settings"]["event_subscriptions"]["bot_events"]
+    assert {"app_uninstalled", "tokens_revoked", "subteam_members_changed"} <= set(events)

@@ -157,7 +157,7 @@ async def test_when_nothing_can_be_made_durable_slack_is_not_told_that_it_arrive
         ({"bot_token": BOT_TOKEN, "signing_secret": " "}, "signing_secret is empty"),
         ({"bot_token": "xoxp-1", "signing_secret": "s"}, "must be the bot's own"),
         ({"bot_token": BOT_TOKEN, "app_token": "xoxb-1"}, "must begin with xapp-"),
-        ({"signing_secret": "s"}, "bot_token: is missing"),
+        ({"signing_secret": "s"}, "write either bot_token"),
         ({"bot_token": BOT_TOKEN, "signing_secret": "s", "colour": "red"}, "colour"),
     ],
 )
