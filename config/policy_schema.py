@@ -28,7 +28,7 @@ class Requirement(Section):
 class Escalation(Section):
     """Who is asked as well when nobody has decided for a while."""
 
-    after: Duration = Field(description="How long after the request.")
+    after: Duration = Field(description="How long after it came under review.")
     to: Name = Field(description="The group or person asked then; it adds no seat.")
 
 

@@ -138,7 +138,7 @@ class Freeze(Section):
     resources: list[Text] = Field(
         min_length=1,
         max_length=50,
-        description="What is frozen: kind:name, with * for any part, like env:prod or env:*.",
+        description="What is frozen: kind:name, with * for any text of a part, like env:prod or env:*.",
     )
     reason: Text = Field(description="Why, for those whom it stops.")
     cron: Cron | None = Field(default=None, description="When each one begins, with `for`.")

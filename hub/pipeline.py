@@ -422,7 +422,7 @@ def _note_refusal(tx: Tx, call: Call, what: str, refusal: Refusal, event: str) -
 
 
 def _keep_refusal(tx: Tx, once: Once | None, refusal: Refusal) -> None:
-    if once is not None:
+    if once is not None and not (once.scope == "press" and refusal.code == "frozen"):  # thawed, the button works again
         kept = {"kind": type(refusal).__name__, "code": refusal.code, "message": refusal.message}
         keep(tx, once, dump({"refusal": {**kept, "data": dict(refusal.data)}}))
 

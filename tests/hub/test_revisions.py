@@ -276,8 +276,16 @@ async def approver_leaves(bench: Bench, name: str, folder: Path) -> str:
     return "APPROVED"
 
 
+async def freeze(bench: Bench, name: str, folder: Path) -> str:
+    frozen = (await bench.state(name))["resources"][0]
+    assert (await bench.say("ana", f"freeze {frozen} for 1h because of the audit")).ok
+    return "APPROVED"
+
+
 @pytest.mark.parametrize(
-    "meanwhile", [withdraw, run_out, run_out_unnoticed, another_definition, approver_leaves], ids=lambda f: f.__name__
+    "meanwhile",
+    [withdraw, run_out, run_out_unnoticed, another_definition, approver_leaves, freeze],
+    ids=lambda f: f.__name__,
 )
 async def test_what_happens_while_a_start_is_prepared_wins(tmp_path: Path, meanwhile: Any) -> None:
     async with bench_in(tmp_path) as bench:

@@ -1,4 +1,4 @@
-"""Reminders and escalation through Slack and mail at once: a real hub, a real Dovecot and Exim, and our small Slack."""
+"""Reminders, escalation and freezes through Slack and mail at once: a real hub, a real Dovecot and Exim, and our small Slack."""
 
 from __future__ import annotations
 
@@ -26,6 +26,15 @@ people:
   bo:  {{name: Bo Lind, slack: {TEAM}/U2, groups: [sre]}}
   cai: {{name: Cai Wu, email: carol@lab.test, groups: [sre]}}
   dee: {{name: Dee Okoye, email: bob@lab.test, groups: [leads]}}
+  eve: {{name: Eve Falk, slack: {TEAM}/U3, groups: [admins]}}
+"""
+ACTIONS = """
+actions:
+  note:
+    title: "Note {text}"
+    params: {text: {type: string}}
+    resources: ["env:prod"]
+    apply: {command: ["true", "{text}"]}
 """
 POLICIES = """
 policies:
@@ -50,6 +59,8 @@ async def office(
             folder,
             people=PEOPLE,
             policies=POLICIES,
+            actions=ACTIONS,
+            more="limits: {commands: 1000/s, burst: 1000}\n",
             channels=channels,
             adapters={"email": email, "slack": slack},
             environ={"MAIL_PASSWORD": "secret", "BOT": BOT_TOKEN, "SECRET": SECRET},
@@ -121,3 +132,57 @@ def words(mail: EmailMessage) -> str:
 
 def is_reminder(mail: EmailMessage) -> bool:
     return "Reminder: your decision is still wanted." in words(mail)
+
+
+async def test_a_freeze_said_in_slack_stops_a_mail_until_slack_overrides_it(
+    lab: Lab, tmp_path: Path, clock: ManualClock
+) -> None:
+    async with office(lab, tmp_path, clock) as (bench, far, client):
+        name = await bench.request("hello")
+        await until(lambda: len(far.cards("D2")) == 1)
+        asked = await lab.wait_for("carol", asks(name))
+        assert "F1: env:* until" in await say(far, client, "freeze env:* for 2h because the books are closed", clock)
+        await until(lambda: "FROZEN" in far.cards("D2")[0].words)
+        assert "env:* is frozen by F1 until" in far.cards("D2")[0].text
+        assert f"override {name} because" in far.cards("D2")[0].words
+
+        approve(lab, asked)
+        refused = await lab.wait_for("carol", lambda mail: mail["Auto-Submitted"] == "auto-replied")
+        assert "the books are closed" in words(refused)
+        await press(far, client, far.cards("D2")[0], "Approve", clock)
+        assert "is frozen by F1" in far.answers[-1]["text"]
+        assert (await bench.state(name))["decisions"] == []
+
+        said = await say(far, client, f"override {name} because customers cannot pay", clock)
+        assert "F1 no longer stops this revision" in said
+        await until(lambda: "FREEZE OVERRIDDEN" in far.cards("D2")[0].words)
+        approve(lab, asked)
+        await until(lambda: bench_decided(bench, name, 1))
+        await press_again(far, client, clock)
+        await bench.until_state(name, "COMPLETED")
+        told = await lab.wait_for("carol", lambda mail: "Done:" in words(mail))
+        assert "customers cannot pay" in words(told)
+
+
+def approve(lab: Lab, asked: EmailMessage) -> None:
+    """Cai answers the mail with her approval."""
+    answer = written("carol@lab.test", reply_to(asked), "approve\n", In_Reply_To=str(asked["Message-ID"]))
+    lab.send(answer, sender="carol@lab.test", to=reply_to(asked))
+
+
+async def bench_decided(bench: Bench, name: str, count: int) -> bool:
+    return len((await bench.state(name))["decisions"]) == count
+
+
+async def say(far: Workspace, client: httpx.AsyncClient, text: str, clock: ManualClock) -> str:
+    """What Eve is answered who typed it in Slack."""
+    before, stamp = len(far.answers), str(clock.wall_us() // SECOND)
+    command = far.command(text, user="U3", trigger=f"t{before}")
+    assert (await send(client, command, stamp=stamp)).status_code == 200
+    await until(lambda: len(far.answers) > before)
+    return str(far.answers[-1]["text"])
+
+
+async def press_again(far: Workspace, client: httpx.AsyncClient, clock: ManualClock) -> None:
+    """Bo presses the button on his card as it stands now."""
+    await press(far, client, far.cards("D2")[0], "Approve", clock)
