@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from commands.requesting import checked_reason
+from commands.lease_breaking import break_lease
 from commands.verb import Args, Call, Outcome, Permission, Verb
 from core.clock import rfc3339
-from core.errors import Forbidden, Invalid, NotFound
+from core.errors import Forbidden, NotFound
 from core.leases.acquiring import acquire
-from core.leases.ending import break_, release
+from core.leases.ending import release
 from core.leases.lease import Lease, Ticket, in_words
 from core.leases.renewing import heartbeat, heartbeat_session
 from core.leases.replacing import convert, transfer
@@ -191,10 +191,7 @@ def _transfer(tx: Tx, call: Call, args: TransferArgs, prepared: None) -> Outcome
 
 
 def _break(tx: Tx, call: Call, args: BreakArgs, prepared: None) -> Outcome:
-    reason = checked_reason(args.reason)
-    if reason is None:
-        raise Invalid("reason_required", "say why")
-    lease = break_(tx, call.principal.id, args.lock_id, reason, call.channel)
+    lease = break_lease(tx, call, args.lock_id, args.reason)
     return Outcome(text=f"{lease.lock_id}: broken", data={"lease": lease_json(lease)}, record=False)
 
 

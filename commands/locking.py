@@ -6,17 +6,18 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
+from commands.lease_breaking import break_lease, permitted
 from commands.leasing import LeaseArgs, TicketArgs, cancel_place, lease_json, ticket_json
 from commands.requesting import checked_reason
 from commands.stopping import NoArgs
 from commands.verb import Args, Call, Outcome, Permission, Verb
 from core.clock import parse_duration, show_duration
-from core.errors import Invalid, NotFound, Refusal
+from core.errors import NotFound, Refusal
 from core.leases.acquiring import acquire
-from core.leases.ending import break_, release
+from core.leases.ending import release
 from core.leases.extending import extend
 from core.leases.lease import Holder, Lease, Ticket
-from core.leases.reading import in_the_way, live, queue
+from core.leases.reading import in_the_way, live, principal_of, queue
 from core.leases.replacing import transfer
 from core.leases.request import Acquire, Mode
 from core.leases.terms import LEASE_LOCKS
@@ -162,17 +163,25 @@ def _transfer(tx: Tx, call: Call, args: TransferArgs, prepared: None) -> Outcome
     to = call.world.people.find(args.to.removeprefix("@"))
     if to is None or to.kind is not Kind.PERSON:
         raise NotFound("unknown_person", f"nobody in hub.yaml is called {args.to!r}")
-    any_owner = call.principal.kind is Kind.PERSON and call.world.rights.has(call.principal, "break")
+    any_owner = _takes_away(tx, call, args.lock_id)
     lease = transfer(tx, call.principal.id, args.lock_id, to.id, any_owner=any_owner, channel=call.channel)
     text = f"{lease.lock_id}: {to.name} has {', '.join(lease.resources)} now, in place of {args.lock_id}"
     return Outcome(text=text, data={"lease": lease_json(lease)}, record=False)
 
 
+def _takes_away(tx: Tx, call: Call, lock_id: str) -> bool:
+    """Whether the caller gives away what is not theirs, as who may break a lease may."""
+    owner = principal_of(tx, lock_id)
+    if owner == call.principal.id or call.principal.kind is not Kind.PERSON:
+        return False
+    if not call.world.rights.has(call.principal, "break"):
+        return False
+    permitted(tx, call, lock_id)
+    return True
+
+
 def _break(tx: Tx, call: Call, args: BreakArgs, prepared: None) -> Outcome:
-    reason = checked_reason(args.reason)
-    if reason is None:
-        raise Invalid("reason_required", f"say why {args.lock_id} is broken: its holder will read it")
-    lease = break_(tx, call.principal.id, args.lock_id, reason, call.channel)
+    lease = break_lease(tx, call, args.lock_id, args.reason)
     text = f"{lease.lock_id}: broken; {_name(call, lease.principal)} had {', '.join(lease.resources)} and is told why"
     return Outcome(text=text, data={"lease": lease_json(lease)}, record=False)
 

@@ -51,6 +51,7 @@ def build(hub: schema.Hub, source: Source, secrets: Secrets) -> World:
         hooks={name: _hook(name, each, secrets) for name, each in hub.hooks.items()},
         groups_from={name: each.source for name, each in hub.groups.items()},
         freezes=tuple(freeze(each, hub.timezone, source.named(("freezes", at))) for at, each in enumerate(hub.freezes)),
+        break_needs=hub.leases.break_needs,
         anchors=tuple(secrets.resolve(each) for each in hub.audit.anchors or ()),
         keep=Keep(
             output_seconds=hub.keep.output / 1000,

@@ -25,6 +25,13 @@ def check_actions(hub: Hub, source: Source) -> Iterator[Problem]:
                 resolve_file(source.root, file)
             except Refusal as refusal:
                 yield source.problem(("actions", name, "files", at), refusal.message, _below(source.root))
+    needed = hub.leases.break_needs
+    if needed is not None and "lease" not in (hub.actions[needed].params if needed in hub.actions else ()):
+        yield source.problem(
+            ("leases", "break_needs"),
+            f"{needed} is no action with a parameter lease",
+            f"add {needed} to actions, with params: {{lease: {{type: string, pattern: '^L[0-9]+$'}}}}",
+        )
     for name, hook in hub.hooks.items():
         yield from _hook(hub, source, ("hooks", name), hook.action, list(hook.params))
 

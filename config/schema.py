@@ -94,6 +94,15 @@ class Limits(Section):
     agents: AgentLimits = Field(default=AgentLimits(), description="What agents may ask for.")
 
 
+class Leases(Section):
+    """Rules of leases."""
+
+    break_needs: ActionName | None = Field(
+        default=None,
+        description="An action with a parameter `lease`: breaking a lease needs a completed request of it.",
+    )
+
+
 class Channel(Section):
     """A way in and out. Keys beside these are the adapter's; secrets as ${env:NAME} or ${file:PATH}."""
 
@@ -210,6 +219,7 @@ class Hub(Section):
     freezes: list[Freeze] = Field(
         default=[], max_length=100, description="Times in which nothing that needs some resources may start."
     )
+    leases: Leases = Field(default=Leases(), description="Rules for what is held by hand and by programs.")
     audit: Audit = Field(default=Audit(), description="The log's checkpoints.")
     keep: Keep = Field(default=Keep(), description="How long things are kept.")
 

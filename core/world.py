@@ -99,5 +99,7 @@ class World:
     groups_until: int | None = None
     """Until when the members of such groups stand, in the store's microseconds; None where there are none."""
     freezes: tuple[FreezeWindow, ...] = ()
+    break_needs: str | None = None
+    """The action of which somebody must have a completed request before they break a lease; None for nothing."""
     anchors: tuple[str, ...] = ()
     keep: Keep = Keep()

@@ -31,6 +31,7 @@ _WAITING = Statement(
     .order_by(_T.c.rank_class, _T.c.arrival)
     .limit(bindparam("most", type_=Integer()))
 )
+_BY_ID = Statement(select(_T.c.principal).where(_T.c.id == bindparam("id")))
 _BY_TICKET = Statement(select(_T).where(_T.c.ticket == bindparam("ticket")))
 _OF_APPROVAL = Statement(select(_T).where(_T.c.approval == bindparam("approval"), _T.c.state == "waiting"))
 
@@ -44,6 +45,12 @@ def queue(reader: Reader, most: int = 500) -> list[Ticket]:
     """Everybody who waits and keeps asking, best rank first, with their position."""
     rows = reader.all(_WAITING, most=most, now_us=reader.now_us)
     return [place_of(reader, row) for row in rows]
+
+
+def principal_of(reader: Reader, lock_id: str) -> str | None:
+    """Whose that lease is or was; None for one that never was."""
+    row = reader.one(_BY_ID, id=parse("L", lock_id))
+    return None if row is None else str(row["principal"])
 
 
 def in_the_way(reader: Reader, ticket: Ticket) -> list[Holder]:

@@ -246,6 +246,7 @@ class TestSecrets:
         ({"keep": {"mail": "3 weeks"}}, "is no duration"),
         ({"rights": {"fly": ["sre"]}}, "there is no right 'fly'"),
         ({"rights": {"break": ["nobody"]}}, "group nobody has no members"),
+        ({"leases": {"break_needs": "deploy"}}, "no action with a parameter lease"),
         ({"people/bo/email": "ANA@example.com"}, "given twice"),
         ({"people/ana/os_user": "x", "people/bo/os_user": "x"}, "given twice"),
         ({"people/ana/os_user": "root"}, "root cannot be a person"),

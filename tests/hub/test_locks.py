@@ -152,6 +152,32 @@ async def test_a_break_needs_the_right_and_a_reason_and_tells_the_old_holder(
         assert chat_of(bench).told("@ana") == []
 
 
+async def test_a_break_waits_for_others_where_hub_yaml_says_so(tmp_path: Path, clock: ManualClock) -> None:
+    actions = """
+actions:
+  unlock-others:
+    title: "Break {lease}"
+    params: {lease: {type: string, pattern: "^L[0-9]+$"}}
+    apply: {command: ["/bin/true"]}
+leases: {break_needs: unlock-others}
+"""
+    hub = make_hub(tmp_path, people=PEOPLE, channels=CHANNELS, adapters={"chat": Chat}, clock=clock, actions=actions)
+    async with running(hub) as bench:
+        await bench.say("bo", "lock env:prod for 2h")
+        alone = await bench.say("ana", "break L1 because it hangs")
+        assert alone.code == "approval_required"
+        assert "`unlock-others L1 because …`" in alone.text
+        assert (await bench.say("ana", "transfer L1 to @cai")).code == "approval_required"
+        assert (await bench.say("ana", "unlock-others L1 because it hangs")).ok
+        await bench.until_state("A1", "REVIEWING")
+        digest = (await bench.state("A1"))["digest"]
+        assert (await bench.ask("cai", "approve", ids=["A1"], digest=digest)).ok
+        await bench.until_state("A1", "COMPLETED")
+        await bench.say("bo", "lock env:staging for 2h")
+        assert (await bench.say("ana", "break L2 because it hangs")).code == "approval_required"
+        assert (await bench.say("ana", "break L1 because it hangs")).ok
+
+
 async def test_readers_share_and_a_writer_waits(tmp_path: Path, clock: ManualClock) -> None:
     async with bench_in(tmp_path, clock) as bench:
         assert "together with others" in (await bench.say("ana", "lock shared db:main for 1h")).text
