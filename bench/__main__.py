@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from bench import approvals, audit, commands, email, leases, policy, slack, wire, writer
+from bench import approvals, audit, backtest, commands, email, leases, policy, slack, wire, writer
 
 SECONDS = 2.0
 Figures = dict[str, float]
@@ -47,6 +47,7 @@ BENCHES: dict[str, Callable[[], Figures]] = {
     "hashing stored entries": audit.hashing,
     "policy, 50 seats against 500 people": policy.matching,
     "lists among 100,000 open approvals": lambda: _run(approvals.listed(approvals.MANY)),
+    "policy backtest over 100,000 requests": lambda: _run(backtest.replayed()),
     "decision among 100 and 100,000 open": lambda: _run(approvals.decided()),
 }
 

@@ -14,7 +14,7 @@ from statistics import median
 from typing import Any
 
 from config.hub import build
-from config.settings import read
+from config.settings import Settings, read
 from core.approvals.listing import listing
 from core.approvals.view import view_of
 from core.people.assurance import Assurance
@@ -94,19 +94,25 @@ async def _behind(hub: Hub) -> float:
 async def _hub(count: int) -> AsyncIterator[Hub]:
     """A hub with that many requests under review: one that was made, and copies of its row."""
     with tempfile.TemporaryDirectory() as folder:
-        config, data = Path(folder) / "hub.yaml", Path(folder) / "data"
-        config.write_text(CONFIG)
-        data.mkdir(mode=0o700)
-        settings = read(os.environ, config=config, data=data)
-        async with build(settings) as hub:
-            args = {"action": "note", "params": {"text": "hello"}, "reason": None, "draft": False}
-            made = await hub.handle(_inbound("bot", command=Command(verb="request", args=args)))
-            assert made.ok, made.text
-            while (await hub.db.read(_first)).state != "REVIEWING":
-                await asyncio.sleep(0.01)
-        _copy(data / "hub.db", count)
+        settings = await made_one(Path(folder))
+        _copy(Path(folder) / "data" / "hub.db", count)
         async with build(settings) as hub:
             yield hub
+
+
+async def made_one(root: Path) -> Settings:
+    """A data directory below `root` whose hub took one request and stopped."""
+    config, data = root / "hub.yaml", root / "data"
+    config.write_text(CONFIG)
+    data.mkdir(mode=0o700)
+    settings = read(os.environ, config=config, data=data)
+    async with build(settings) as hub:
+        args = {"action": "note", "params": {"text": "hello"}, "reason": None, "draft": False}
+        made = await hub.handle(_inbound("bot", command=Command(verb="request", args=args)))
+        assert made.ok, made.text
+        while (await hub.db.read(_first)).state != "REVIEWING":
+            await asyncio.sleep(0.01)
+    return settings
 
 
 def _first(reader: Reader) -> Any:

@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-from sqlalchemy import bindparam, select
-
-from core.approvals.proposal import propose
-from core.audit.entry import Entry, decode
+from config import past
+from core.approvals.proposal import wished
+from core.audit.entry import Entry
 from core.clock import rfc3339
 from core.errors import Refusal
 from core.people.assurance import Assurance
 from core.people.directory import Principal
 from core.policy.ballot import Ballot
-from core.policy.counting import barred_by
+from core.policy.counting import barred_by, could_satisfy
 from core.policy.policy import Policy
-from core.store import schema
 from core.store.rows import Reader
-from core.store.statement import Statement
 from core.world import World
 
-_PAGE = 500
-_LOG, _VALUE = schema.log, schema.log_value
-_REQUESTS = Statement(
-    select(_LOG.c.seq, _LOG.c.entry)
-    .where(_LOG.c.event == "approval:requested", _LOG.c.seq > bindparam("after"))
-    .order_by(_LOG.c.seq)
-    .limit(_PAGE)
-)
-_PARAMS = Statement(select(_VALUE.c.value).where(_VALUE.c.seq == bindparam("seq"), _VALUE.c.field == "params"))
+MOST_LISTED = 10_000
+"""Requests treated otherwise that are listed; all of them are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +30,10 @@ class Treatment:
 
     policy: str
     seats: tuple[str, ...]
+    groups: frozenset[str]
+    """The groups that have a seat."""
     asked: frozenset[str]
-    """Everybody who could fill a seat."""
+    """Everybody who could fill one."""
 
     @property
     def words(self) -> str:
@@ -62,94 +53,143 @@ class Change:
 
 
 @dataclass(slots=True, kw_only=True)
+class Load:
+    """How often each was asked under one configuration."""
+
+    people: Counter[str] = field(default_factory=Counter)
+    groups: Counter[str] = field(default_factory=Counter)
+    """Group -> how many requests had a seat for it."""
+    nobody: int = 0
+    """Requests that were allowed with nobody asked."""
+
+    def add(self, treated: Treatment | None) -> None:
+        """Count one request; None for one that is refused."""
+        if treated is not None:
+            self.people.update(treated.asked)
+            self.groups.update(treated.groups)
+            self.nobody += not treated.seats
+
+
+@dataclass(slots=True, kw_only=True)
 class Backtest:
     """What was found."""
 
     replayed: int = 0
-    changed: list[Change] = field(default_factory=list)
+    changed: int = 0
+    listed: list[Change] = field(default_factory=list)
+    """The first of those that changed."""
     skipped: Counter[str] = field(default_factory=Counter)
     """Why a request could not be replayed -> how many."""
-    asked_before: Counter[str] = field(default_factory=Counter)
-    asked_after: Counter[str] = field(default_factory=Counter)
+    before: Load = field(default_factory=Load)
+    after: Load = field(default_factory=Load)
 
     @property
-    def asks(self) -> list[tuple[str, int, int]]:
+    def people(self) -> list[tuple[str, int, int]]:
         """(person, asked before, asked after) of everybody for whom that differs, most of a difference first."""
-        people = self.asked_before.keys() | self.asked_after.keys()
-        rows = [(each, self.asked_before[each], self.asked_after[each]) for each in people]
-        return sorted((row for row in rows if row[1] != row[2]), key=lambda row: (-abs(row[2] - row[1]), row[0]))
+        return _differing(self.before.people, self.after.people)
+
+    @property
+    def groups(self) -> list[tuple[str, int, int]]:
+        """The same of groups."""
+        return _differing(self.before.groups, self.after.groups)
 
 
-def backtest(reader: Reader, before: World, after: World, *, since_us: int = 0) -> Backtest:
+def _differing(before: Counter[str], after: Counter[str]) -> list[tuple[str, int, int]]:
+    rows = [(each, before[each], after[each]) for each in before.keys() | after.keys()]
+    return sorted((row for row in rows if row[1] != row[2]), key=lambda row: (-abs(row[2] - row[1]), row[0]))
+
+
+def backtest(
+    reader: Reader,
+    before: World,
+    after: World,
+    *,
+    since_us: int = 0,
+    progress: Callable[[int, int], object] = lambda done, all: None,
+) -> Backtest:
     """Every recorded request since then under both configurations, with the people of each.
 
-    A request is replayed as it was first made: requester, parameters, channel, assurance and time are the log's.
+    A request is replayed as it was first made: requester, parameters, channel, assurance and time are the log's. What
+    was refused when it was asked for left no parameters, so it is only counted.
     """
-    found = Backtest()
-    for entry in _requests(reader):
-        if entry.ts < since_us:
-            continue
-        row = reader.one(_PARAMS, seq=entry.seq)
-        if row is None:
+    found, now, then = Backtest(), _Rules(before), _Rules(after)
+    for asked in past.asked(reader, since_us=since_us, progress=progress):
+        if asked.refused is not None:
+            found.skipped[f"it was refused when it was asked for: {asked.refused}"] += 1
+        elif asked.params is None:
             found.skipped["its parameters were erased"] += 1
-            continue
-        params: dict[str, Any] = orjson.loads(bytes(row["value"]))
-        was, why = _treated(before, entry, params)
-        if was is None:
-            found.skipped[f"the configuration of now: {why}"] += 1
-            continue
-        then, why = _treated(after, entry, params)
-        found.replayed += 1
-        found.asked_before.update(was.asked)
-        found.asked_after.update(then.asked if then is not None else ())
-        if then is None or (was.policy, was.seats, was.asked) != (then.policy, then.seats, then.asked):
-            found.changed.append(
-                Change(
-                    approval=entry.subject or "",
-                    at=rfc3339(entry.ts),
-                    action=str(entry.details.get("action")),
-                    by=entry.actor or "",
-                    before=was.words,
-                    after=then.words if then is not None else f"refused: {why}",
-                )
-            )
+        else:
+            _replay(found, now, then, asked.entry, asked.params)
     return found
 
 
-def _requests(reader: Reader) -> Iterator[Entry]:
-    after = 0
-    while rows := reader.all(_REQUESTS, after=after):
-        for row in rows:
-            yield decode(bytes(row["entry"]))
-        after = rows[-1]["seq"]
-
-
-def _treated(world: World, entry: Entry, params: dict[str, Any]) -> tuple[Treatment | None, str]:
-    requester = world.people.find(entry.actor or "")
-    if requester is None:
-        return None, "who asked is no longer in it"
-    action = world.actions.get(str(entry.details.get("action")))
-    secrets = {param.name: "x" for param in action.params if param.secret} if action else {}
-    try:
-        proposal = propose(
-            world,
-            action=str(entry.details.get("action")),
-            params={**params, **secrets},
-            requester=requester,
-            channel=entry.channel or "",
-            assurance=Assurance.parse(str(entry.details.get("assurance"))),
-            now_us=entry.ts,
-            seal=lambda context, value: b"",
+def _replay(found: Backtest, before: _Rules, after: _Rules, entry: Entry, params: dict[str, Any]) -> None:
+    was, why = before.treat(entry, params)
+    if was is None:
+        found.skipped[f"the configuration of now: {why}"] += 1
+        return
+    then, why = after.treat(entry, params)
+    found.replayed += 1
+    found.before.add(was)
+    found.after.add(then)
+    if then is not None and (was.policy, was.seats, was.asked) == (then.policy, then.seats, then.asked):
+        return
+    found.changed += 1
+    if len(found.listed) < MOST_LISTED:
+        found.listed.append(
+            Change(
+                approval=entry.subject or "",
+                at=rfc3339(entry.ts),
+                action=str(entry.details.get("action")),
+                by=entry.actor or "",
+                before=was.words,
+                after=then.words if then is not None else f"refused: {why}",
+            )
         )
-    except Refusal as refusal:
-        return None, refusal.code
-    return _treatment(world, proposal.policy, requester), ""
 
 
-def _treatment(world: World, policy: Policy, requester: Principal) -> Treatment:
-    ballot = Ballot(policy, world.people, barred_by(requester.id, requester.owners, world.people))
+class _Rules:
+    """One configuration, and how it treats requests; what it says once of a policy, an action and a requester stands."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._known: dict[tuple[str, str, str], tuple[Treatment | None, str]] = {}
+
+    def treat(self, entry: Entry, params: dict[str, Any]) -> tuple[Treatment | None, str]:
+        """The treatment, or why there is none."""
+        world = self._world
+        requester = world.people.find(entry.actor or "")
+        if requester is None:
+            return None, "who asked is no longer in it"
+        name = str(entry.details.get("action"))
+        action = world.actions.get(name)
+        secrets = {param.name: "x" for param in action.params if param.secret} if action else {}
+        try:
+            policy = wished(
+                world,
+                action=name,
+                params={**params, **secrets},
+                requester=requester,
+                channel=entry.channel or "",
+                assurance=Assurance.parse(str(entry.details.get("assurance"))),
+                now_us=entry.ts,
+            ).policy
+        except Refusal as refusal:
+            return None, refusal.code
+        key = policy.name, name, requester.id
+        if key not in self._known:
+            self._known[key] = _treatment(world, policy, requester)
+        return self._known[key]
+
+
+def _treatment(world: World, policy: Policy, requester: Principal) -> tuple[Treatment | None, str]:
+    barred = barred_by(requester.id, requester.owners, world.people)
+    if not could_satisfy(policy, world.people, barred).possible:
+        return None, "unsatisfiable"
+    ballot = Ballot(policy, world.people, barred)
     return Treatment(
         policy=policy.name,
         seats=tuple(each.label for each in policy.require),
+        groups=frozenset(each.group for each in policy.require if each.group is not None),
         asked=frozenset(each for each in ballot.candidates() if ballot.eligible(each)),
-    )
+    ), ""

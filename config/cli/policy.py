@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from config.cli.exits import Exit, Failure
 from config.cli.options import AsJson, ConfigPath, DataPath, settings
-from config.cli.output import answer
+from config.cli.output import answer, progress
+
+if TYPE_CHECKING:
+    from config.backtest import Backtest
 
 app = typer.Typer(help="Try policies before they are in force.", no_args_is_help=True)
 
 _SHOWN = 20
+_TELL_SECONDS = 2.0
 
 
 @app.command("test")
@@ -53,7 +60,7 @@ def backtest(
     as_json: AsJson = False,
 ) -> None:
     """Replay the recorded requests under another hub.yaml: which would be treated otherwise, who would be asked more."""
-    from dataclasses import asdict, replace
+    from dataclasses import replace
 
     from config.backtest import backtest as replay
     from config.hub import read_config
@@ -65,22 +72,48 @@ def backtest(
     before = read_config(chosen).world
     start = SystemClock().wall_us() - int(parse_duration(since) * SECOND) if since else 0
     with reading(chosen) as reader:
-        found = replay(reader, before, after, since_us=start)
-    lines = [f"{len(found.changed)} of {found.replayed} requests would be treated otherwise"]
+        found = replay(reader, before, after, since_us=start, progress=_told())
+    answer("\n".join(_lines(found)), _as_json(found), as_json=as_json)
+
+
+def _told() -> Callable[[int, int], None]:
+    """What tells on stderr how far a long log has been gone through, once in a while."""
+    last = time.monotonic()
+
+    def tell(done: int, size: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _TELL_SECONDS:
+            last = time.monotonic()
+            progress(f"{done:,} of {size:,} entries")
+
+    return tell
+
+
+def _lines(found: Backtest) -> list[str]:
+    lines = [f"{found.changed} of {found.replayed} requests would be treated otherwise"]
     lines += [
-        f"  {e.approval}  {e.action} by {e.by}, {e.at[:16]}: {e.before} → {e.after}" for e in found.changed[:_SHOWN]
+        f"  {e.approval}  {e.action} by {e.by}, {e.at[:16]}: {e.before} → {e.after}" for e in found.listed[:_SHOWN]
     ]
-    if len(found.changed) > _SHOWN:
-        lines.append(f"  … and {len(found.changed) - _SHOWN} more; --json has all of them")
-    lines += [f"  {person} could be asked {now} times, not {was}" for person, was, now in found.asks]
-    lines += [f"  {count} could not be replayed: {why}" for why, count in sorted(found.skipped.items())]
-    answer(
-        "\n".join(lines),
-        {
-            "replayed": found.replayed,
-            "changed": [asdict(each) for each in found.changed],
-            "asked": [{"person": person, "before": was, "after": now} for person, was, now in found.asks],
-            "skipped": dict(found.skipped),
-        },
-        as_json=as_json,
-    )
+    if found.changed > _SHOWN:
+        lines.append(f"  … and {found.changed - _SHOWN} more; --json lists up to 10,000")
+    for group, was, now in found.groups:
+        lines.append(f"  group {group} is asked for {now} requests, not {was} ({now - was:+})")
+    lines += [f"  {person} could be asked {now} times, not {was} ({now - was:+})" for person, was, now in found.people]
+    if found.before.nobody != found.after.nobody:
+        lines.append(f"  allowed with nobody asked: {found.after.nobody}, not {found.before.nobody}")
+    return lines + [f"  {count} not replayed: {why}" for why, count in sorted(found.skipped.items())]
+
+
+def _as_json(found: Backtest) -> dict[str, Any]:
+    def rows(kind: str, given: list[tuple[str, int, int]]) -> list[dict[str, Any]]:
+        return [{kind: name, "before": was, "after": now} for name, was, now in given]
+
+    return {
+        "replayed": found.replayed,
+        "changed_count": found.changed,
+        "changed": [asdict(each) for each in found.listed],
+        "asked": rows("person", found.people),
+        "groups": rows("group", found.groups),
+        "allowed": {"before": found.before.nobody, "after": found.after.nobody},
+        "skipped": dict(found.skipped),
+    }

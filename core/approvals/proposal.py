@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from core.apply.action import Action, AgentSpec, CommandSpec, Operation
-from core.apply.params import bind
+from core.apply.params import Bound, bind
 from core.apply.template import render, render_argv, render_http
 from core.approvals.glass import demand_may_break
 from core.approvals.rule import with_reviewers
@@ -41,6 +41,16 @@ class Proposal:
     config_version: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """An action with typed parameters, and the policy that was chosen for it."""
+
+    action: Action
+    bound: Bound
+    resources: tuple[str, ...]
+    policy: Policy
+
+
 def visible(action: Action, principal: Principal) -> bool:
     """Whether `principal` may know of the action at all."""
     return not action.visible_to or bool(action.visible_to & principal.groups)
@@ -64,11 +74,45 @@ def propose(
     Refusal `no_policy` from the policies, Conflict `unsatisfiable` when nobody could ever approve it; with `glass`
     what `core.approvals.glass.demand_may_break` raises.
     """
+    wish = wished(
+        world, action=action, params=params, requester=requester, channel=channel, assurance=assurance, now_us=now_us
+    )
+    bound, policy = wish.bound, wish.policy
+    shown = {**bound.values, **dict.fromkeys(bound.secrets, "•••")}
+    barred = barred_by(requester.id, requester.owners, world.people)
+    if glass:
+        demand_may_break(Ballot(policy, world.people, barred), requester, assurance)
+    elif not (verdict := could_satisfy(policy, world.people, barred)).possible:
+        raise Conflict("unsatisfiable", f"nobody could ever approve this: {verdict.reason}", policy=policy.name)
+    return Proposal(
+        action=wish.action,
+        policy=policy,
+        params=bound.values,
+        secrets={name: seal(f"{action}|{name}", value) for name, value in bound.secrets.items()},
+        title=render(wish.action.title, shown),
+        resources=wish.resources,
+        config_version=world.version,
+    )
+
+
+def wished(
+    world: World,
+    *,
+    action: str,
+    params: Mapping[str, Any],
+    requester: Principal,
+    channel: str,
+    assurance: Assurance,
+    now_us: int,
+) -> Wish:
+    """What is asked for and the policy that it falls under; nothing is said of whether anybody could approve it.
+
+    Raises NotFound `unknown_action`, Invalid for parameters, ExpressionFailed and Refusal `no_policy`.
+    """
     defined = world.actions.get(action)
     if defined is None or not visible(defined, requester):
         raise NotFound("unknown_action", f"there is no action {action[:60]!r}; `help` lists what you may ask for")
     bound = bind(defined, params)
-    shown = {**bound.values, **dict.fromkeys(bound.secrets, "•••")}
     resources = tuple(render(template, bound.values) for template in defined.resources)
     context = Context.of(
         defined,
@@ -80,20 +124,7 @@ def propose(
         now=from_us(now_us).astimezone(ZoneInfo(world.timezone)),
     )
     policy = with_reviewers(choose(world.policies, context), defined)
-    barred = barred_by(requester.id, requester.owners, world.people)
-    if glass:
-        demand_may_break(Ballot(policy, world.people, barred), requester, assurance)
-    elif not (verdict := could_satisfy(policy, world.people, barred)).possible:
-        raise Conflict("unsatisfiable", f"nobody could ever approve this: {verdict.reason}", policy=policy.name)
-    return Proposal(
-        action=defined,
-        policy=policy,
-        params=bound.values,
-        secrets={name: seal(f"{action}|{name}", value) for name, value in bound.secrets.items()},
-        title=render(defined.title, shown),
-        resources=resources,
-        config_version=world.version,
-    )
+    return Wish(action=defined, bound=bound, resources=resources, policy=policy)
 
 
 def rendered(operation: Operation | AgentSpec, values: Mapping[str, Any]) -> Operation | AgentSpec:

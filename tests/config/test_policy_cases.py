@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from house import CONFIG, housed
 
-from config.backtest import backtest
+from config.backtest import Backtest, backtest
 from config.cli.main import run
 from config.loader import load
 from config.policy_cases import load_cases
 from config.problem import ConfigInvalid
+from core.store.rows import Reader
 
 pytestmark = pytest.mark.anyio
 
@@ -107,13 +109,14 @@ async def test_the_past_is_replayed_under_another_configuration(tmp_path: Path) 
         after = load(tmp_path / "new.yaml", {}).world
         found = await house.hub.db.read(backtest, before, after)
         same = await house.hub.db.read(backtest, before, before)
-    assert (same.replayed, same.changed, same.asks) == (3, [], [])
-    assert found.replayed == 3
-    assert [(each.approval, each.before, each.after) for each in found.changed] == [
+    assert (same.replayed, same.changed, same.people, same.groups) == (3, 0, [], [])
+    assert (found.replayed, found.changed) == (3, 2)
+    assert [(each.approval, each.before, each.after) for each in found.listed] == [
         ("A1", "default: 2 of sre", "default: 1 of security"),
         ("A2", "default: 2 of sre", "default: 1 of security"),
     ]
-    assert found.asks == [("ana", 2, 0), ("dee", 1, 3)]
+    assert found.people == [("ana", 2, 0), ("dee", 1, 3)]
+    assert found.groups == [("security", 1, 3), ("sre", 2, 0)]
 
 
 async def test_what_was_erased_or_has_gone_is_counted_and_not_guessed(tmp_path: Path) -> None:
@@ -123,7 +126,38 @@ async def test_what_was_erased_or_has_gone_is_counted_and_not_guessed(tmp_path: 
         world = house.hub.world
         (tmp_path / "new.yaml").write_text(CONFIG.replace("  greet:", "  hello:"))
         found = await house.hub.db.read(backtest, world, load(tmp_path / "new.yaml", {}).world)
-    assert (found.replayed, found.changed[0].after) == (1, "refused: unknown_action")
+    assert (found.replayed, found.listed[0].after) == (1, "refused: unknown_action")
+
+
+async def test_what_was_refused_when_it_was_asked_for_is_counted_with_the_reason(tmp_path: Path) -> None:
+    async with housed(tmp_path) as house:
+        await house.review("cai", name="bob")
+        for params in ({"name": "B"}, {"name": "B"}, {}):
+            refused = await house.ask("cai", "POST", "/v1/approvals", {"action": "greet", "params": params})
+            assert refused.status_code == 400, refused.text
+        found = await house.hub.db.read(backtest, house.hub.world, house.hub.world)
+    assert found.replayed == 1
+    said = "it was refused when it was asked for: "
+    assert sorted(found.skipped.items()) == [(f"{said}missing_parameter", 1), (f"{said}pattern_mismatch", 2)]
+
+
+async def test_only_what_is_young_enough_is_gone_through(tmp_path: Path) -> None:
+    async with housed(tmp_path) as house:
+        for name in ("bob", "eve", "kim"):
+            await house.review("cai", name=name)
+        asked = [each for each in await house.events() if each["event"] == "approval:requested"]
+        starts = [round(datetime.fromisoformat(each["ts"]).timestamp() * 1_000_000) for each in asked]
+        world, told = house.hub.world, []
+
+        def replay(reader: Reader, since_us: int) -> Backtest:
+            return backtest(
+                reader, world, world, since_us=since_us, progress=lambda done, size: told.append((done, size))
+            )
+
+        counts = [(await house.hub.db.read(replay, at)).replayed for at in (0, *starts, starts[-1] + 1)]
+    assert counts == [3, 3, 2, 1, 0]
+    sizes = [size for _, size in told]
+    assert sizes == sorted(sizes, reverse=True) and all(done == size for done, size in told)
 
 
 def test_the_example_of_the_page_holds(cli: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
