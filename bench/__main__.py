@@ -38,6 +38,8 @@ BENCHES: dict[str, Callable[[], Figures]] = {
     "lease pairs, 1 caller": lambda: _run(leases.pairs(1, SECONDS)),
     "lease pairs, 32 callers": lambda: _run(leases.pairs(32, SECONDS)),
     "lease handoffs, 32 waiters": lambda: _run(leases.handoffs(32, SECONDS)),
+    "lease deadlock over 100 hops, refused": lambda: _run(leases.deadlocks(100, SECONDS / 2)),
+    "lease reclaims, 1,000 of a dead process": lambda: _run(leases.reclaims(1_000)),
     "mail in process, arrival to effect": lambda: _run(email.memory(SECONDS)),
     "mail in process, 2,000 waiting": lambda: _run(email.full(2_000)),
     "slack click to ack, 50/s, idle": lambda: _run(slack.clicks(SECONDS * 2, 0)),
@@ -62,6 +64,8 @@ def main() -> None:
     chosen = {
         name: bench for name, bench in BENCHES.items() if not asked.names or any(part in name for part in asked.names)
     }
+    if not chosen:
+        parser.error(f"no benchmark is called {' or '.join(asked.names)}; there are:\n  " + "\n  ".join(BENCHES))
     rounds: dict[str, list[Figures]] = {name: [] for name in chosen}
     for number in range(asked.rounds):
         for name, bench in chosen.items():

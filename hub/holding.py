@@ -12,21 +12,20 @@ from core.apply.deadline import Deadline
 from core.approvals.approval import Approval, find
 from core.approvals.run import find_run
 from core.approvals.states import State
+from core.audit.log import Committed
 from core.clock import SECOND
 from core.errors import Conflict, Refusal
-from core.leases.acquiring import acquire
 from core.leases.ending import end_for_approval, reoccupy_for_run
-from core.leases.lease import Lease, Ticket
+from core.leases.lease import Lease
 from core.leases.renewing import heartbeat
 from core.leases.request import Acquire
 from core.leases.terms import LEASE_LOCKS, RUN
-from core.leases.waiting import poll
 from core.people.directory import HUB
 from core.store.database import Database
 from core.store.tx import Tx
+from hub.handover import Handover
 
 TTL_SECONDS = 30.0
-POLL_SECONDS = 2.0
 _MAX_HOLD_SECONDS = 24 * 3600.0
 _ROLLBACK_WAIT_SECONDS = 24 * 3600.0
 _RUNS = frozenset({State.APPLYING, State.ROLLING_BACK})
@@ -39,12 +38,11 @@ class Holding:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._granted: dict[str, asyncio.Event] = {}
+        self._handover = Handover(db)
 
-    def granted(self, lock_id: str) -> None:
-        """A hint that a waiting run's lease was granted."""
-        if lock_id in self._granted:
-            self._granted[lock_id].set()
+    def notice(self, entries: list[Committed]) -> None:
+        """Runs that wait have the leases that these entries grant."""
+        self._handover.notice(entries)
 
     async def take(self, approval: Approval, holder: str) -> Lease | None:
         """The lease on all of the approval's resources, once it is its turn; None when it needs none.
@@ -71,26 +69,10 @@ class Holding:
             approval=approval.id,
             kind="run",
         )
-        got = await self._db.write(acquire, wanted, locks=LEASE_LOCKS)
-        return got if isinstance(got, Lease) else await self._wait(got)
-
-    async def _wait(self, ticket: Ticket) -> Lease:
-        granted = self._granted.setdefault(ticket.lock_id, asyncio.Event())
-        try:
-            while True:
-                ticket = await self._db.write(poll, HUB.id, ticket.id, locks=LEASE_LOCKS)
-                if ticket.lease is not None:
-                    return ticket.lease
-                if ticket.state != "waiting":
-                    raise Conflict("lease_lost", f"its place in the queue is gone ({ticket.state})")
-                granted.clear()
-                try:
-                    async with asyncio.timeout(POLL_SECONDS):
-                        await granted.wait()
-                except TimeoutError:
-                    pass
-        finally:
-            self._granted.pop(ticket.lock_id, None)
+        got = await self._handover.take(wanted)
+        if isinstance(got, Lease):
+            return got
+        raise Conflict("lease_lost", f"its place in the queue is gone ({got.state})")
 
     @asynccontextmanager
     async def kept(self, lease: Lease | None) -> AsyncIterator[Deadline]:

@@ -260,6 +260,7 @@ class Hub:
         self.checkpoints.notice(entries)
         self.delivery.notice(entries)
         self.whois.notice(entries)
+        self.runner.notice(entries)
         for entry in entries:
             event, subject = entry.event, entry.subject or ""
             if event.startswith("approval:"):
@@ -274,8 +275,6 @@ class Hub:
                 self.scheduler.wake()
             elif event.startswith("lease:"):
                 self.timers.wake()
-                if event == "lease:acquired":
-                    self.runner.granted(subject)
             elif event == "apply:stopped":
                 self.runner.stop(int(subject[1:]))
                 self.timers.wake()

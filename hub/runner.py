@@ -40,6 +40,7 @@ from core.approvals.rule import rule_of
 from core.approvals.run import Run, find_run, identify
 from core.approvals.start import start
 from core.approvals.states import State
+from core.audit.log import Committed
 from core.clock import SECOND
 from core.errors import Conflict, Refusal, Stale
 from core.leases.ending import end_for_approval
@@ -115,9 +116,9 @@ class Runner:
         """Something may be ready to start."""
         self._woken.set()
 
-    def granted(self, lock_id: str) -> None:
-        """A hint that a waiting run's lease was granted."""
-        self._holding.granted(lock_id)
+    def notice(self, entries: list[Committed]) -> None:
+        """Runs that wait have the leases that these entries grant."""
+        self._holding.notice(entries)
 
     def stop(self, approval: int) -> None:
         """Kill the approval's run, if it runs here."""

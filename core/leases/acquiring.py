@@ -12,11 +12,11 @@ from core.leases.lease import Holder, Lease, Ticket, holder_of, lease_of, ticket
 from core.leases.looking import View
 from core.leases.queueing import enqueue
 from core.leases.request import Acquire
+from core.leases.resource import names_in
 from core.leases.terms import LIMITS, RUN, LeaseLimits
 from core.leases.token import take_arrival
 from core.leases.waiting import place_of
 from core.store import schema
-from core.store.encoding import load
 from core.store.rows import Row
 from core.store.statement import Statement
 from core.store.tx import Tx
@@ -60,7 +60,7 @@ def acquire(tx: Tx, request: Acquire, limits: LeaseLimits = LIMITS) -> Lease | T
 
 
 def _repeated(tx: Tx, request: Acquire, row: Row) -> Lease | Ticket:
-    if tuple(load(row["resources"])) != request.resources or row["mode"] != request.mode:
+    if names_in(row["resources"]) != request.resources or row["mode"] != request.mode:
         raise Invalid("key_reused", "this request key stands for another request; use a new one")
     if row["ticket"] is None:
         return lease_of(row)
@@ -92,7 +92,7 @@ def _check_tickets(tx: Tx, request: Acquire, limits: LeaseLimits) -> None:
     if tickets < limits.tickets_a_resource:
         return
     rows = tx.all(_RESOURCES, principal=request.principal, state="waiting", now_us=tx.now_us)
-    waiting = [load(row["resources"]) for row in rows]
+    waiting = [names_in(row["resources"]) for row in rows]
     for wanted in request.resources:
         if sum(wanted in names for names in waiting) >= limits.tickets_a_resource:
             raise Conflict(

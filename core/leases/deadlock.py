@@ -47,6 +47,8 @@ class Obstacle:
     waiter: Waiter | None = None
     label: str = ""
     """What people call it: `L7`, `T3`, or the run that holds it."""
+    run: bool = False
+    """Whether it is the lease of a run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

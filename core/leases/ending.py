@@ -10,11 +10,11 @@ from core.leases.finding import lease_row, own_lease_row, why_lost
 from core.leases.granting import insert_names, record_grant
 from core.leases.handing import hand_on
 from core.leases.lease import Lease, lease_of
+from core.leases.resource import names_in
 from core.leases.token import take_token
 from core.leases.vacating import clear, drop_upgrade, note, vacate
 from core.people.directory import HUB
 from core.store import schema
-from core.store.encoding import load
 from core.store.rows import Row
 from core.store.statement import Statement
 from core.store.tx import Tx
@@ -144,7 +144,7 @@ def close_for_run(tx: Tx, number: int) -> None:
             return
         raise why_lost(row, tx.now_us)
     clear(tx, number)
-    insert_names(tx, row, load(row["resources"]))
+    insert_names(tx, row, names_in(row["resources"]))
 
 
 def reopen_for_run(tx: Tx, number: int) -> bool:

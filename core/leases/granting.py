@@ -10,11 +10,11 @@ from sqlalchemy import BigInteger, bindparam, insert, null, select, update
 from core.ids import show
 from core.leases.lease import Lease, lease_of
 from core.leases.request import Acquire
-from core.leases.resource import footprint
+from core.leases.resource import footprint, names_in
 from core.leases.token import take_token
 from core.leases.vacating import supersede
 from core.store import schema
-from core.store.encoding import dump, load
+from core.store.encoding import dump
 from core.store.rows import Row
 from core.store.statement import Statement
 from core.store.tx import Tx
@@ -154,7 +154,7 @@ def record_grant(tx: Tx, row: Row, actor: str | None = None, channel: str | None
     """The grant is in the log, as its holder's doing unless `actor` says whose."""
     details: dict[str, Any] = {
         "token": row["token"],
-        "resources": load(row["resources"]),
+        "resources": list(names_in(row["resources"])),
         "mode": row["mode"],
         "holder": row["holder"],
         "ttl_us": row["ttl_us"],

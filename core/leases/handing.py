@@ -6,25 +6,25 @@ nobody holds while it waits. A dead waiter that would be next is removed, and wh
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from core.leases import pace
 from core.leases.granting import grant_waiter, replaced_by
 from core.leases.looking import view_of, waiters
-from core.leases.resource import footprint, overlap
+from core.leases.resource import footprint, names_in, overlap
 from core.leases.vacating import expire, reclaim
-from core.store.encoding import load
 from core.store.rows import Row
 from core.store.tx import Tx
 
 
 def hand_on(tx: Tx, ended: Row) -> None:
     """What the ended lease or place had is handed out; how long a lease was held counts where somebody waited for it."""
-    if hand_out(tx, load(ended["resources"])) and ended["token"] is not None:
+    if hand_out(tx, names_in(ended["resources"])) and ended["token"] is not None:
         pace.learn(tx, ended)
 
 
-def hand_out(tx: Tx, resources: list[str]) -> int:
+def hand_out(tx: Tx, resources: Iterable[str]) -> int:
     """Everybody who waited for something that conflicts with `resources` and can have it now, has it; how many."""
     walk = _Walk(region=footprint(resources))
     while grown := walk.go(tx):
@@ -49,7 +49,7 @@ def reclaim_all(tx: Tx, lapsed: list[Row]) -> list[str]:
     freed: list[str] = []
     for row in lapsed:
         reclaim(tx, row)
-        freed += load(row["resources"])
+        freed += names_in(row["resources"])
     return freed
 
 
@@ -73,12 +73,12 @@ class _Walk:
     def go(self, tx: Tx) -> dict[str, int]:
         """The waiters of the region had their turn in the order of rank, until one freed more: that, or nothing."""
         leaves = [name for name, leaf in self.region.items() if leaf]
-        ahead: list[tuple[list[str], bool]] = []
+        ahead: list[tuple[tuple[str, ...], bool]] = []
         rank = (-2, -1)
         while rows := waiters(tx, self.region, *rank):
             for row in rows:
                 rank = (row["rank_class"], row["arrival"])
-                wanted: list[str] = load(row["resources"])
+                wanted = names_in(row["resources"])
                 alone = row["mode"] == "exclusive"
                 waits = any((alone or other_alone) and overlap(wanted, other) for other, other_alone in ahead)
                 lapsed = None if waits else self._lapsed(tx, row, wanted)
@@ -97,7 +97,7 @@ class _Walk:
                         return {}
         return {}
 
-    def _lapsed(self, tx: Tx, row: Row, wanted: list[str]) -> list[Row] | None:
+    def _lapsed(self, tx: Tx, row: Row, wanted: tuple[str, ...]) -> list[Row] | None:
         """The lapsed leases that the waiter replaces if it is granted now; None when somebody is in its way."""
         view = view_of(tx, row)
         leases = view.leases()
@@ -108,6 +108,6 @@ class _Walk:
         return leases if inside or not view.waiters(most=1) else None
 
 
-def _covers(wanted: list[str], leaves: list[str]) -> bool:
+def _covers(wanted: tuple[str, ...], leaves: list[str]) -> bool:
     """Whether whoever conflicts with any of `leaves` also conflicts with `wanted`."""
     return all(any(leaf == name or leaf.startswith(f"{name}/") for name in wanted) for leaf in leaves)

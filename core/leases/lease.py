@@ -10,6 +10,7 @@ from core.clock import SECOND, rfc3339
 from core.errors import Conflict
 from core.ids import parse, show
 from core.leases.request import LeaseKind, Mode
+from core.leases.resource import names_in
 from core.store.encoding import load
 from core.store.rows import Row
 
@@ -124,7 +125,7 @@ def lease_of(row: Row) -> Lease:
     return Lease(
         lock_id=show("L", row["id"]),
         state=row["state"],
-        resources=tuple(load(row["resources"])),
+        resources=names_in(row["resources"]),
         mode=row["mode"],
         holder=row["holder"],
         principal=row["principal"],
@@ -149,7 +150,7 @@ def ticket_of(row: Row, position: int = 0, expected_us: int | None = None) -> Ti
         lock_id=show("L", row["id"]),
         state="waiting" if row["state"] == "waiting" else "granted" if granted else row["ended"],
         principal=row["principal"],
-        resources=tuple(load(row["resources"])),
+        resources=names_in(row["resources"]),
         position=position,
         expected_seconds=None if expected_us is None else expected_us / SECOND,
         lease=lease_of(row) if granted else None,
@@ -167,5 +168,5 @@ def holder_of(row: Row) -> Holder:
         since=row["acquired_at"],
         purpose=row["purpose"],
         expires_at=row["expires_at"],
-        resources=tuple(load(row["resources"])),
+        resources=names_in(row["resources"]),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -20,10 +19,9 @@ from sqlalchemy import (
     tuple_,
 )
 
-from core.leases.resource import footprint
+from core.leases.resource import footprint, names_in
 from core.leases.terms import IN_THE_WAY
 from core.store import schema
-from core.store.encoding import load
 from core.store.rows import Reader, Row
 from core.store.statement import Statement
 
@@ -127,6 +125,11 @@ def _waiters(above: int, leaves: int) -> Statement:
     return Statement(select(_lease).select_from(source).order_by(ranks.c.rank_class, ranks.c.arrival).limit(_WAITERS))
 
 
+@lru_cache(maxsize=4_096)
+def _bound_of(resources: tuple[str, ...]) -> tuple[int, int, dict[str, Any]]:
+    return _bound(footprint(resources))
+
+
 def _bound(region: dict[str, int]) -> tuple[int, int, dict[str, Any]]:
     """How many names above and how many leaves are bound, and the values; counts are 0 or powers of two.
 
@@ -149,13 +152,13 @@ class View:
     `but` is the request itself, `replaces` the lease in whose place it would be granted; neither is in its way.
     """
 
-    __slots__ = ("_above", "_leaves", "_names", "_rank", "_reader")
+    __slots__ = ("_above", "_leaves", "_names", "_only_names", "_rank", "_reader")
 
     def __init__(
         self,
         reader: Reader,
         *,
-        resources: Iterable[str],
+        resources: tuple[str, ...],
         mode: str,
         rank_class: int,
         arrival: int = NEWEST,
@@ -163,14 +166,14 @@ class View:
         replaces: int = 0,
     ) -> None:
         self._reader = reader
-        self._above, self._leaves, names = _bound(footprint(resources))
+        self._above, self._leaves, names = _bound_of(resources)
+        self._only_names = names
         self._names = {**names, "exclusive": int(mode == "exclusive"), "but": but, "replaces": replaces}
         self._rank = {"rank_class": rank_class, "arrival": arrival}
 
     def empty(self) -> bool:
         """Whether nothing at all is leased or wanted there: by far the most frequent answer, and the cheapest."""
-        names = {name: value for name, value in self._names.items() if name[1:].isdecimal()}
-        return self._reader.one(_any(self._above, self._leaves), **names) is None
+        return self._reader.one(_any(self._above, self._leaves), **self._only_names) is None
 
     def leases(self, most: int = IN_THE_WAY) -> list[Row]:
         """The leases that conflict, closed and held ones first, then by rank those that others may replace (`lapsed`)."""
@@ -205,7 +208,7 @@ def view_of(reader: Reader, row: Row) -> View:
     """The surroundings of the waiter of that row."""
     return View(
         reader,
-        resources=load(row["resources"]),
+        resources=names_in(row["resources"]),
         mode=row["mode"],
         rank_class=row["rank_class"],
         arrival=row["arrival"],

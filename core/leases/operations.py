@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from core.leases.request import Acquire, LeaseKind, Mode
+from core.leases.terms import TICK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +138,7 @@ class EndRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
-    limit: int = 50
+    limit: int = TICK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 
 from sqlalchemy import BigInteger, bindparam, insert, select, update
 
-from core.leases.resource import kinds_of
+from core.leases.resource import kinds_of, names_in
 from core.leases.terms import PACE_WEIGHT
 from core.store import schema
-from core.store.encoding import load
 from core.store.rows import Reader, Row
 from core.store.statement import Statement
 from core.store.tx import Tx
@@ -27,7 +26,7 @@ _NEW = Statement(insert(_pace), ("kind", "hold_us"))
 def learn(tx: Tx, row: Row) -> None:
     """The hold of that ended lease, for which somebody waited, counts in the average of its kinds."""
     held_us = max(0, tx.now_us - row["acquired_at"])
-    for kind in kinds_of(load(row["resources"])):
+    for kind in kinds_of(names_in(row["resources"])):
         if not tx.run(_LEARN, w_kind=kind, held_us=held_us):
             tx.run(_NEW, kind=kind, hold_us=held_us)
 

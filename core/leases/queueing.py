@@ -11,11 +11,11 @@ from core.leases.handing import hand_out
 from core.leases.lease import Lease, Ticket, lease_of, ticket_of
 from core.leases.looking import view_of
 from core.leases.pace import expected_us
+from core.leases.resource import names_in
 from core.leases.terms import RUN, LeaseLimits, ages_at, place_us
 from core.leases.unlocking import resolve
 from core.leases.vacating import note
 from core.leases.waiting import place_of
-from core.store.encoding import load
 from core.store.rows import Row
 from core.store.tx import Tx
 
@@ -37,7 +37,7 @@ def enqueue(tx: Tx, row: dict[str, Any], wait_us: int, limits: LeaseLimits) -> L
         "free_at": expires_at,
         "ages_at": ages_at(row["rank_class"], tx.now_us),
     }
-    resources: tuple[str, ...] = tuple(load(row["resources"]))
+    resources: tuple[str, ...] = names_in(row["resources"])
     position = view_of(tx, row).position()
     if position > limits.queue and row["rank_class"] > RUN:
         raise Conflict("queue_full", f"{limits.queue} others wait for {', '.join(resources)}; ask again later")

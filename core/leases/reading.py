@@ -8,12 +8,12 @@ from sqlalchemy import BigInteger, Integer, and_, bindparam, or_, select
 
 from core.clock import rfc3339
 from core.ids import parse, show
-from core.leases.lease import Holder, Lease, Ticket, holder_of, lease_of
+from core.leases.finding import ticket_row
+from core.leases.lease import Holder, Lease, Ticket, holder_of, lease_of, ticket_of
 from core.leases.looking import view_of
-from core.leases.resource import conflict
+from core.leases.resource import conflict, names_in
 from core.leases.waiting import place_of
 from core.store import schema
-from core.store.encoding import load
 from core.store.rows import Reader
 from core.store.statement import Statement
 
@@ -59,6 +59,12 @@ def in_the_way(reader: Reader, ticket: Ticket) -> list[Holder]:
     return [] if row is None else [holder_of(each) for each in view_of(reader, row).leases() if not each["lapsed"]]
 
 
+def ticket_as_it_is(reader: Reader, principal: str, number: int) -> Ticket:
+    """The place and what became of it, without speaking for it. Raises NotFound for none of theirs."""
+    row = ticket_row(reader, principal, show("T", number))
+    return place_of(reader, row) if row["state"] == "waiting" else ticket_of(row)
+
+
 def holder_json(holder: Holder) -> dict[str, Any]:
     """An item of CONTRACT's `held_by`."""
     return {
@@ -78,7 +84,7 @@ def waiting_for(reader: Reader, approval: int) -> list[dict[str, Any]]:
         view = view_of(reader, row)
         holders = [holder_of(each) for each in view.leases() if not each["lapsed"]]
         position = view.position()
-        for resource in load(row["resources"]):
+        for resource in names_in(row["resources"]):
             mine = [each for each in holders if any(conflict(resource, theirs) for theirs in each.resources)]
             found.append(
                 {

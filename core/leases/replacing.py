@@ -19,10 +19,10 @@ from core.leases.lease import Lease, Ticket, holder_of, lease_of, ticket_of
 from core.leases.looking import View
 from core.leases.queueing import enqueue
 from core.leases.request import Mode
+from core.leases.resource import names_in
 from core.leases.terms import LIMITS, MAX_WAIT_SECONDS, PLAIN, UPGRADE, LeaseLimits
 from core.leases.token import take_arrival, take_token
 from core.leases.vacating import drop_upgrade, set_upgrade, supersede
-from core.store.encoding import load
 from core.store.rows import Row
 from core.store.tx import Tx
 
@@ -68,7 +68,7 @@ def convert(
     new = _successor(tx, row) | {"mode": mode, "request_key": request_key}
     if mode == "shared":
         return _replace(tx, row, new, "converted")
-    resources = tuple(load(row["resources"]))
+    resources = names_in(row["resources"])
     view = View(tx, resources=resources, mode=mode, rank_class=UPGRADE, replaces=row["id"])
     in_the_way = [each for each in view.leases() if not each["lapsed"]]
     if not in_the_way and not view.waiters(most=1):
@@ -155,7 +155,7 @@ def _replace(
     if row["kind"] == "lock":
         lives_us = row["expires_at"] - tx.now_us
     new |= held_columns(tx, take_token(tx).token, lives_us, new["lock_delay_us"])
-    resources = load(row["resources"])
+    resources = names_in(row["resources"])
     insert_row(tx, new, resources)
     record_grant(tx, new, actor, channel)
     hand_out(tx, resources)

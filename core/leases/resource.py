@@ -9,8 +9,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from core.errors import Invalid
 
@@ -58,6 +60,12 @@ def check_all(resources: Iterable[str]) -> tuple[str, ...]:
     if len(names) > MAX_RESOURCES:
         raise Invalid("bad_resource", f"at most {MAX_RESOURCES} resources can be leased together, not {len(names)}")
     return names
+
+
+@lru_cache(maxsize=4_096)
+def names_in(text: str) -> tuple[str, ...]:
+    """The resources that a row names, of its JSON text."""
+    return tuple(json.loads(text))
 
 
 def kinds_of(resources: Iterable[str]) -> list[str]:

@@ -18,11 +18,11 @@ from sqlalchemy import (
 
 from core.leases.finding import row_of_number
 from core.leases.handing import hand_on, hand_out
-from core.leases.terms import KEEP_ENDED_US, ages_at
+from core.leases.resource import names_in
+from core.leases.terms import KEEP_ENDED_US, TICK, ages_at
 from core.leases.unlocking import keeps_clear
 from core.leases.vacating import expire, reclaim
 from core.store import schema
-from core.store.encoding import load
 from core.store.rows import Reader
 from core.store.statement import Statement
 from core.store.tx import Tx
@@ -69,7 +69,7 @@ _FORGET = Statement(delete(_lease).where(_lease.c.id.in_(_old.limit(bindparam("m
 logger = logging.getLogger("interlock.leases")
 
 
-def tick(tx: Tx, limit: int = 50) -> int | None:
+def tick(tx: Tx, limit: int = TICK) -> int | None:
     """At most `limit` of what lapsed is gone and handed on, longest lapsed first, and as many who waited long have a
     better class; when to come again, None for never.
 
@@ -92,7 +92,7 @@ def _age(tx: Tx, number: int) -> None:
     better = row["rank_class"] - 1
     tx.run(_AGED, w_id=number, ages_at=ages_at(better, row["ages_at"]))
     if keeps_clear(tx, row, (better, row["arrival"])):
-        hand_out(tx, load(row["resources"]))
+        hand_out(tx, names_in(row["resources"]))
 
 
 def next_deadline(reader: Reader) -> int | None:

@@ -11,11 +11,12 @@ from sqlalchemy import BigInteger, Integer, and_, bindparam, func, or_, select, 
 from core.ids import show
 from core.leases import deadlock
 from core.leases.deadlock import Obstacle, Rank, Step, Waiter, Who
+from core.leases.resource import names_in
 from core.leases.terms import ARRIVAL_STEP, MAX_HOPS, PLAIN
 from core.leases.vacating import vacate
 from core.people.directory import HUB
 from core.store import schema
-from core.store.encoding import dump, load
+from core.store.encoding import dump
 from core.store.rows import Row
 from core.store.statement import Statement
 from core.store.tx import Tx
@@ -34,6 +35,7 @@ _OTHERS = Statement(
     )
     .limit(1)
 )
+# Not `state = 'waiting'`: SQLite would walk everybody of the principal who waits, and not the holder's own few rows.
 _of_holder = and_(
     _lease.c.holder == bindparam("holder"),
     _lease.c.state != "ended",
@@ -41,7 +43,7 @@ _of_holder = and_(
 )
 _WAITS = Statement(
     select(_lease)
-    .where(_of_holder, _lease.c.state == "waiting", _lease.c.expires_at > _now)
+    .where(_of_holder, _lease.c.state.not_in(["held", "closed"]), _lease.c.expires_at > _now)
     .order_by(_lease.c.rank_class, _lease.c.arrival)
 )
 _LEASES = Statement(select(func.count().label("leases")).where(_of_holder, _lease.c.state != "waiting"))
@@ -75,8 +77,24 @@ def _jumps() -> Statement:
     )
 
 
-def _edges() -> Statement:
-    """What is in the way of the bound waiter, and of everybody whom one reaches from there over leases alone."""
+_COLUMNS = (
+    "id",
+    "state",
+    "principal",
+    "holder",
+    "resources",
+    "mode",
+    "rank_class",
+    "arrival",
+    "approval",
+    "replaces",
+    "ticket",
+    "kind",
+)
+
+
+def _near() -> tuple[Statement, Statement]:
+    """The bound waiter and everybody whom one reaches from there over leases alone, and what is in the way of each."""
     mine, other = _names.alias("mine"), _names.alias("other")
     held, waiting = _lease.alias("held"), _lease.alias("waiting")
     touching = and_(
@@ -97,7 +115,7 @@ def _edges() -> Statement:
                 and_(
                     waiting.c.holder == held.c.holder,
                     waiting.c.state != "ended",
-                    waiting.c.state == "waiting",
+                    waiting.c.state.not_in(["held", "closed"]),
                     waiting.c.principal == held.c.principal,
                     waiting.c.expires_at > _now,
                 ),
@@ -112,8 +130,22 @@ def _edges() -> Statement:
         and_(there.c.state == "held", there.c.free_at > _now),
         and_(there.c.state == "waiting", there.c.expires_at > _now, better),
     )
-    return Statement(
-        select(asking.c.id.label("asking"), there)
+    mine_held = _lease.alias("mine_held")
+    leases = (
+        select(func.count())
+        .where(
+            mine_held.c.holder == asking.c.holder,
+            mine_held.c.state != "ended",
+            mine_held.c.state != "waiting",
+            mine_held.c.principal == asking.c.principal,
+        )
+        .scalar_subquery()
+    )
+    reached = select(*(asking.c[name] for name in _COLUMNS), leases.label("leases")).select_from(
+        near.join(asking, asking.c.id == near.c.waiter)
+    )
+    edges = (
+        select(asking.c.id.label("asking"), *(there.c[name] for name in _COLUMNS))
         .distinct()
         .select_from(
             near.join(mine, mine.c.lease == near.c.waiter)
@@ -123,10 +155,11 @@ def _edges() -> Statement:
         )
         .limit(_MOST_EDGES)
     )
+    return Statement(reached), Statement(edges)
 
 
 _JUMPS = _jumps()
-_EDGES = _edges()
+_REACHED, _EDGES = _near()
 
 
 class Waits:
@@ -137,26 +170,53 @@ class Waits:
         self._newcomer = newcomer
         self._private = private or {}
         self._edges: dict[int, list[Obstacle]] = {}
+        self._waits: dict[Who, list[Waiter]] = {}
+        self._leases: dict[Who, int] = {}
         self.freed: list[str] = []
         """The resources of whoever was refused or moved: others may be next there now."""
 
     def obstacles(self, waiter: Waiter) -> Sequence[Obstacle]:
         if waiter.number not in self._edges:
-            rows = self._tx.all(_EDGES, start=waiter.number, now_us=self._tx.now_us)
-            rows.sort(key=lambda row: (row["state"], row["rank_class"], row["arrival"]))
-            found: dict[int, list[Obstacle]] = {waiter.number: []}
-            for row in rows:
-                found.setdefault(row["asking"], []).append(_obstacle(row))
-            self._edges = found | self._edges
+            self._look_around(waiter.number)
         return self._edges[waiter.number]
 
+    def _look_around(self, start: int) -> None:
+        """Learn what is in the way of that waiter, and of whoever waits as the holder of a lease that is, and so on."""
+        rows = self._tx.all(_EDGES, start=start, now_us=self._tx.now_us)
+        rows.sort(key=lambda row: (row["state"], row["rank_class"], row["arrival"]))
+        found: dict[int, list[Obstacle]] = {start: []}
+        waits: dict[Who, list[Waiter]] = {}
+        for row in rows:
+            obstacle = _obstacle(row)
+            found.setdefault(row["asking"], []).append(obstacle)
+            if obstacle.waiter is None:
+                waits[obstacle.who] = []
+        for row in self._tx.all(_REACHED, start=start, now_us=self._tx.now_us):
+            self._leases[_who(row)] = row["leases"]
+            if _who(row) in waits:
+                waits[_who(row)].append(_waiter(row))
+        for each in waits.values():
+            each.sort(key=lambda waiter: waiter.rank)
+        self._edges = found | self._edges
+        self._waits = waits | self._waits
+
     def waits(self, who: Who) -> Sequence[Waiter]:
-        return [_waiter(row) for row in self._tx.all(_WAITS, principal=who[0], holder=who[1], now_us=self._tx.now_us)]
+        known = self._waits.get(who)
+        if known is None:
+            rows = self._tx.all(_WAITS, **self._bound(who))
+            known = self._waits[who] = [_waiter(row) for row in rows]
+        return known
+
+    def _forget(self) -> None:
+        self._edges.clear()
+        self._waits.clear()
 
     def leases(self, who: Who) -> int:
-        row = self._tx.one(_LEASES, principal=who[0], holder=who[1])
-        assert row is not None
-        return int(row["leases"])
+        if who not in self._leases:
+            row = self._tx.one(_LEASES, principal=who[0], holder=who[1])
+            assert row is not None
+            self._leases[who] = row["leases"]
+        return self._leases[who]
 
     def before(self, obstacle: Waiter) -> Rank:
         rank_class, arrival = obstacle.rank
@@ -167,7 +227,7 @@ class Waits:
     def move(self, waiter: Waiter, rank: Rank) -> Waiter:
         for statement in (_MOVE, _MOVE_NAMES):
             self._tx.run(statement, w_id=waiter.number, to_class=rank[0], to_arrival=rank[1])
-        self._edges.clear()
+        self._forget()
         return replace(waiter, rank=rank)
 
     def moved(self, waiter: Waiter, step: Step, circle: Sequence[Step]) -> None:
@@ -198,7 +258,7 @@ class Waits:
             private=self._private if new else None,
         )
         self._tx.run(_SET_CYCLE, w_id=waiter.number, cycle=dump(steps))
-        self._edges.clear()
+        self._forget()
         self.freed += waiter.resources
 
     def _bound(self, who: Who) -> dict[str, Any]:
@@ -206,10 +266,10 @@ class Waits:
 
     def _named(self, circle: Sequence[Step]) -> list[Step]:
         """The steps, where a run that holds something is called by its name."""
-        return [replace(each, obstacle=self._called(each.obstacle)) for each in circle]
+        return [replace(each, obstacle=self._called(each.obstacle)) if each.obstacle.run else each for each in circle]
 
     def _called(self, obstacle: Obstacle) -> Obstacle:
-        row = None if obstacle.waiter is not None else self._tx.one(_RUN, lock_id=obstacle.number)
+        row = self._tx.one(_RUN, lock_id=obstacle.number) if obstacle.run else None
         return obstacle if row is None else replace(obstacle, label=show("R", row["id"]))
 
 
@@ -221,7 +281,7 @@ def _waiter(row: Row) -> Waiter:
     return Waiter(
         number=row["id"],
         who=_who(row),
-        resources=tuple(load(row["resources"])),
+        resources=names_in(row["resources"]),
         alone=row["mode"] == "exclusive",
         rank=(row["rank_class"], row["arrival"]),
         approved=row["approval"] is not None,
@@ -234,9 +294,10 @@ def _obstacle(row: Row) -> Obstacle:
     return Obstacle(
         number=row["id"],
         who=_who(row),
-        resources=tuple(load(row["resources"])),
+        resources=names_in(row["resources"]),
         waiter=_waiter(row) if waits else None,
         label=show("T", row["ticket"]) if waits else show("L", row["id"]),
+        run=not waits and row["kind"] == "run",
     )
 
 

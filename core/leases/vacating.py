@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import BigInteger, bindparam, delete, func, null, select, update
 
 from core.ids import show
+from core.leases.resource import names_in
 from core.people.directory import HUB
 from core.store import schema
-from core.store.encoding import load
 from core.store.rows import Row
 from core.store.statement import Statement
 from core.store.tx import Tx
@@ -93,7 +93,7 @@ def note(
     private: Mapping[str, Any] | None = None,
 ) -> None:
     """The end of that lease or place is in the log."""
-    about: dict[str, Any] = {"resources": load(row["resources"]), "holder": row["holder"]}
+    about: dict[str, Any] = {"resources": list(names_in(row["resources"])), "holder": row["holder"]}
     if row["token"] is not None:
         about["token"] = row["token"]
     elif row["ticket"] is not None:

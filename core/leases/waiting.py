@@ -11,10 +11,10 @@ from core.leases.handing import alive, hand_on, hand_to
 from core.leases.lease import Ticket, ticket_of
 from core.leases.looking import position_of
 from core.leases.pace import expected_us
+from core.leases.resource import names_in
 from core.leases.terms import place_us
 from core.leases.vacating import expire, vacate
 from core.store import schema
-from core.store.encoding import load
 from core.store.rows import Reader, Row
 from core.store.statement import Statement
 from core.store.tx import Tx
@@ -50,7 +50,7 @@ def poll(tx: Tx, principal: str, ticket: str) -> Ticket:
 def place_of(reader: Reader, row: Row) -> Ticket:
     """The ticket of a row that waits: where it stands, and how long it probably will."""
     position = position_of(reader, row)
-    return ticket_of(row, position, expected_us(reader, load(row["resources"]), position))
+    return ticket_of(row, position, expected_us(reader, names_in(row["resources"]), position))
 
 
 def cancel(tx: Tx, principal: str, ticket: str, channel: str | None = None) -> Ticket:

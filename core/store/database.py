@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from core.audit.log import Committed, LogHead
 from core.errors import Refusal
 from core.store.engine import Engine
-from core.store.job import Job
+from core.store.job import Job, answer_all
 from core.store.rows import Reader
 from core.store.tx import Tx
 from core.store.writer import Writer
@@ -59,14 +59,25 @@ class Database:
         self._loop = loop
         self.writer.start()
 
-    def _publish(self, committed: list[Committed], callbacks: list[Callable[[], object]]) -> None:
-        if not committed and not callbacks:
-            return
+    def _publish(self, committed: list[Committed], callbacks: list[Callable[[], object]], done: list[Job]) -> None:
+        """Everybody was told of the batch, and then its callers are answered; on the loop in one hop.
+
+        So whoever was answered and whoever was woken by the news ask for the next thing together, in one batch.
+        """
         if self._loop is None:
             self._announce(committed, callbacks)
-        else:
-            with suppress(RuntimeError):  # the loop has closed: nobody listens there any more
-                self._loop.call_soon_threadsafe(self._announce, committed, callbacks)
+            answer_all(done)
+            return
+        here = [job for job in done if job.loop is self._loop]
+        with suppress(RuntimeError):  # the loop has closed: nobody listens there any more
+            self._loop.call_soon_threadsafe(self._tell, committed, callbacks, here)
+        if len(here) < len(done):
+            answer_all([job for job in done if job.loop is not self._loop])
+
+    def _tell(self, committed: list[Committed], callbacks: list[Callable[[], object]], done: list[Job]) -> None:
+        self._announce(committed, callbacks)
+        for job in done:
+            job.answer()
 
     def _announce(self, committed: list[Committed], callbacks: list[Callable[[], object]]) -> None:
         """Everybody was told. What a listener makes of it is its own affair and never the writer's."""

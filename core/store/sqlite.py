@@ -20,6 +20,9 @@ RESERVE_BYTES = 64 * 1024 * 1024
 
 _CHECKPOINT_PAGES = 1_000
 _BUSY_CHECKPOINT_PAGES = 4_000
+_BUSY_CHECKPOINT_CHANGES = 8_000
+"""Rows changed since the last one before a busy writer moves the write-ahead log again: once moved it is written from
+its start, but its file stays as large as it was."""
 _PAGE = 4_096
 
 _IO_ERRORS = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -40,6 +43,7 @@ class SqliteEngine:
         self._reserve = reserve_bytes
         self._room_checked = 0.0
         self._room = True
+        self._moved_at = 0
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
             self._db.row_factory = sqlite3.Row
@@ -118,11 +122,15 @@ class SqliteEngine:
         return int(row[0])
 
     def rest(self, idle: bool) -> None:
+        changes = self._db.total_changes
+        if not idle and changes - self._moved_at < _BUSY_CHECKPOINT_CHANGES:
+            return
         try:
             pages = Path(f"{self._path}-wal").stat().st_size // _PAGE
         except FileNotFoundError:
             return
         if pages > (_CHECKPOINT_PAGES if idle else _BUSY_CHECKPOINT_PAGES):
+            self._moved_at = changes
             with suppress(sqlite3.OperationalError):
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)" if idle else "PRAGMA wal_checkpoint(PASSIVE)")
 

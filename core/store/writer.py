@@ -48,7 +48,7 @@ class Writer:
         engine: Engine,
         head: LogHead,
         *,
-        publish: Callable[[list[Committed], list[Callable[[], object]]], object],
+        publish: Callable[[list[Committed], list[Callable[[], object]], list[Job]], object],
         on_lost: Callable[[BaseException], object],
     ) -> None:
         self._engine = engine
@@ -215,8 +215,7 @@ class Writer:
         if self.on_batch is not None:
             self.on_batch(len(done), time.perf_counter() - began)
         # News first: whoever hears that a key was revoked must find it revoked.
-        self._publish(candidate.committed if candidate is not None else [], tx.callbacks)
-        answer_all(done)
+        self._publish(candidate.committed if candidate is not None else [], tx.callbacks, done)
         return len(done)
 
     def _run(self, tx: Tx, job: Job, room: bool) -> None:

@@ -11,7 +11,7 @@ from core.clock import ManualClock
 from core.leases import acquiring, ending, extending, fence, renewing, replacing, ticking, token, waiting
 from core.leases.lease import Lease, Ticket
 from core.leases.request import Acquire, Mode
-from core.leases.terms import LEASE_LOCKS, LIMITS, LeaseLimits
+from core.leases.terms import LEASE_LOCKS, LIMITS, TICK, LeaseLimits
 from core.store import schema
 from core.store.database import Database
 from core.store.postgres import PostgresEngine
@@ -60,7 +60,7 @@ class LeaseStore(Protocol):
 
     def cancel(self, principal: str, ticket: str) -> Ticket: ...
 
-    def tick(self, limit: int = 50) -> int | None: ...
+    def tick(self, limit: int = TICK) -> int | None: ...
 
     def close_for_run(self, number: int) -> None: ...
 
@@ -142,7 +142,7 @@ class SqlLeaseStore:
     def cancel(self, principal: str, ticket: str) -> Ticket:
         return self._do(waiting.cancel, principal, ticket)
 
-    def tick(self, limit: int = 50) -> int | None:
+    def tick(self, limit: int = TICK) -> int | None:
         return self._do(ticking.tick, limit)
 
     def close_for_run(self, number: int) -> None:

@@ -10,11 +10,12 @@ from sqlalchemy import Integer, and_, bindparam, or_, select
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from commands.leasing import lease_json
+from commands.leasing import lease_json, ticket_json
 from core import ids
 from core.errors import Invalid
 from core.leases.lease import lease_of
 from core.leases.picture import picture
+from core.leases.reading import ticket_as_it_is
 from core.leases.terms import MAX_BATCH
 from core.store import schema
 from core.store.rows import Reader
@@ -38,9 +39,6 @@ _IN_FORCE = Statement(
     )
     .order_by(_T.c.id)
     .limit(bindparam("most", type_=Integer()))
-)
-_OF_TICKET = Statement(
-    select(_T.c.id).where(_T.c.ticket == bindparam("ticket"), _T.c.principal == bindparam("principal"))
 )
 
 
@@ -137,14 +135,20 @@ async def look_at_ticket(ask: Ask) -> Response:
     """The ticket once it waits no longer, or as it is when the time is over."""
     ticket = ask.request.path_params["ticket"]
 
+    number = ids.parse("T", ticket)
+
     async def look() -> tuple[bool, Response]:
+        """What the news told of is read; only a place that still waits is spoken for, which is a write."""
+        seen = await ask.hub.db.read(ticket_as_it_is, ask.principal.id, number)
+        if seen.state != "waiting":
+            return True, answer(ticket_json(seen))
         reply = await ask.act("lease-poll", {"ticket": ticket})
         return reply.data["ticket"]["state"] != "waiting", answer(reply.data["ticket"])
 
     wait = _seconds(ask.request.query_params.get("wait"))
     if not wait:
         return (await look())[1]
-    lock_id = await ask.hub.db.read(_lock_id, ask.principal.id, ids.parse("T", ticket))
+    lock_id = (await ask.hub.db.read(ticket_as_it_is, ask.principal.id, number)).lock_id
     return await wait_for(ask, look, subjects=(lock_id,), timeout=wait)
 
 
@@ -153,14 +157,6 @@ async def give_up_ticket(ask: Ask) -> Response:
     """The ticket as it ended."""
     reply = await ask.act("lease-cancel", {"ticket": ask.request.path_params["ticket"]})
     return answer(reply.data["ticket"])
-
-
-def _lock_id(reader: Reader, principal: str, number: int) -> str:
-    """The lease that the ticket stands for. Raises NotFound, also for another's."""
-    row = reader.one(_OF_TICKET, ticket=number, principal=principal)
-    if row is None:
-        raise ids.missing("T", number)
-    return ids.show("L", row["id"])
 
 
 async def _on_lease(ask: Ask, name: str) -> Response:
