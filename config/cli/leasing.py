@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from config.cli.exits import Exit, Failure
 from config.cli.options import AsJson, DataPath, settings
 from config.cli.output import answer, progress
+from core.errors import Invalid
 
 app = typer.Typer(help="Hold resources, so that nobody else changes them meanwhile.", no_args_is_help=True)
 
@@ -146,3 +149,27 @@ class _Place:
             expected = ticket.get("expected_seconds")
             about = f", about {show_duration(max(60, round(expected / 60) * 60))}" if expected else ""
             progress(f"{ticket['ticket']} waits; place {position}{about}")
+
+
+@app.command("check-history")
+def check_history(
+    file: Annotated[Path, typer.Argument(help="A log that `audit export` wrote.")],
+    as_json: AsJson = False,
+) -> None:
+    """Check that no two leases in a log ever conflicted, and that tokens only grew; exit 1 on anything that cannot be."""
+    from core.leases.history import check, read_export
+
+    try:
+        with file.open("rb") as lines:
+            history = check(read_export(lines))
+    except OSError as error:
+        raise Failure("unreadable", f"{file} cannot be read: {error.strerror}", Exit.USAGE) from None
+    except Invalid as error:
+        raise Failure(error.code, f"{file}: {error.message}", Exit.USAGE) from None
+    found = [f"entry {each.seq}: {each.text}" for each in history.findings]
+    said = found or [f"{history.entries} entries of leases, {history.grants} grants: nothing that cannot be"]
+    findings = [{"code": each.code, "seq": each.seq, "text": each.text} for each in history.findings]
+    data = {"entries": history.entries, "grants": history.grants, "findings": findings}
+    answer("\n".join(said), data, as_json=as_json)
+    if findings:
+        raise typer.Exit(Exit.PROBLEM)
