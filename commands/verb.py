@@ -36,6 +36,7 @@ class Permission(StrEnum):
     STOP = "stop"
     FREEZE = "freeze"
     OVERRIDE = "override"
+    AUTOMATION = "automation"
     CHECKED = "checked"
     """The function itself says who may, because it depends on what is named (stop: requester, approver, right)."""
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from config import action_schema, policy_schema, schema
-from config.scalars import per_second
+from config.scalars import per, per_second
 from config.secrets import Secrets
 from config.source import Source
 from core.apply.action import Action, AgentSpec, CommandSpec, HttpSpec, Operation, Preview
@@ -21,7 +21,7 @@ from core.people.assurance import Assurance
 from core.people.directory import Directory, Kind, Principal
 from core.people.rights import Rights
 from core.policy.policy import BreakGlass, Escalation, GrantBounds, Hours, Policy, Requirement
-from core.world import Channel, FreezeWindow, Hook, Keep, Limits, World
+from core.world import Channel, FreezeWindow, Hook, Keep, Limits, Trigger, World
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -48,7 +48,8 @@ def build(hub: schema.Hub, source: Source, secrets: Secrets) -> World:
         actions={name: action(name, each) for name, each in hub.actions.items()},
         policies=tuple(policy(each, hub.timezone) for each in hub.policies),
         channels={name: _channel(name, each, secrets) for name, each in hub.channels.items()},
-        hooks={name: _hook(name, each, secrets) for name, each in hub.hooks.items()},
+        hooks={name: _hook(name, each, secrets, _of_hook(hub, name)) for name, each in hub.hooks.items()},
+        triggers={name: trigger(name, each) for name, each in hub.triggers.items()},
         groups_from={name: each.source for name, each in hub.groups.items()},
         freezes=tuple(freeze(each, hub.timezone, source.named(("freezes", at))) for at, each in enumerate(hub.freezes)),
         break_needs=hub.leases.break_needs,
@@ -263,7 +264,28 @@ def _channel(name: str, given: schema.Channel, secrets: Secrets) -> Channel:
     return Channel(name=name, adapter=given.adapter, settings=_resolved(given.model_extra or {}, secrets))
 
 
-def _hook(name: str, given: schema.Hook, secrets: Secrets) -> Hook:
+def trigger(name: str, given: schema.Trigger) -> Trigger:
+    """The trigger as the hub serves it."""
+    most, window_seconds = per(given.limit)
+    return Trigger(
+        name=name,
+        on=frozenset(given.on),
+        when=given.when,
+        principal=given.principal,
+        action=given.action,
+        params=dict(given.params),
+        reason=given.reason,
+        enabled=given.enabled,
+        most=most,
+        window_seconds=window_seconds,
+    )
+
+
+def _of_hook(hub: schema.Hub, name: str) -> tuple[str, ...]:
+    return tuple(each for each, trigger in hub.triggers.items() if f"hook:{name}" in trigger.on)
+
+
+def _hook(name: str, given: schema.Hook, secrets: Secrets, triggers: tuple[str, ...]) -> Hook:
     return Hook(
         name=name,
         verify=given.verify,
@@ -272,6 +294,7 @@ def _hook(name: str, given: schema.Hook, secrets: Secrets) -> Hook:
         action=given.action,
         params=dict(given.params),
         reason=given.reason,
+        triggers=triggers,
     )
 
 

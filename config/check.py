@@ -9,6 +9,7 @@ from config.check_actions import check_actions, missing_programs
 from config.check_freezes import check_freezes
 from config.check_people import check_people
 from config.check_policies import check_policies
+from config.check_triggers import check_triggers
 from config.problem import Problem
 from config.schema import Hub
 from config.source import Source
@@ -25,7 +26,9 @@ def check(hub: Hub, source: Source, adapters: Collection[str] | None = None) -> 
     yield from ((False, problem) for problem in unfit)
     yield from ((True, problem) for problem in missing_programs(hub, source))
     if not broken and not unfit:
-        yield from check_policies(hub, source, {name: action(name, each) for name, each in hub.actions.items()})
+        actions = {name: action(name, each) for name, each in hub.actions.items()}
+        yield from check_policies(hub, source, actions)
+        yield from check_triggers(hub, source, actions)
     yield from ((False, problem) for problem in _channels(hub, source, adapters))
     yield from ((False, problem) for problem in check_freezes(hub, source))
     administered = any("admins" in person.groups for person in hub.people.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from difflib import get_close_matches
 from ipaddress import ip_network
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from core.apply.pattern import check_pattern
 from core.apply.template import placeholders
+from core.audit.events import EVENTS
 from core.clock import parse_duration
 from core.errors import Invalid
 from core.people.rights import ADMIN, EVERYBODY
@@ -153,6 +155,21 @@ def _rate(text: str) -> str:
     return text
 
 
+def _occasion(text: str) -> str:
+    if text.startswith("trigger:"):
+        raise wrong(f"{text!r} is what triggers do; none looks at that", "name what the other one looks at")
+    if not (text.startswith("hook:") and text != "hook:refused") and text not in EVENTS:
+        close = get_close_matches(text, sorted(EVENTS), n=1)
+        raise wrong(f"{text!r} is no event", f"did you mean {close[0]}?" if close else "docs/events.md lists them")
+    return text
+
+
+def per(rate: str) -> tuple[int, float]:
+    """How many (one at least) within how many seconds, of `10/h`."""
+    count, _, unit = rate.partition("/")
+    return max(1, int(float(count))), _PER[unit]
+
+
 def per_second(rate: str) -> float:
     """How many a second `20/s` or `600/m` allows."""
     count, _, unit = rate.partition("/")
@@ -189,6 +206,7 @@ Origin = Annotated[str, AfterValidator(_origin)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Network = Annotated[str, AfterValidator(_network)]
 Rate = Annotated[str, AfterValidator(_rate)]
+Occasion = Annotated[str, AfterValidator(_occasion)]
 Cron = Annotated[str, AfterValidator(_cron)]
 Moment = Annotated[str, BeforeValidator(_moment)]
 """An ISO 8601 time; one without an offset is in the zone that stands beside it."""

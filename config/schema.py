@@ -16,6 +16,7 @@ from config.scalars import (
     Moment,
     Name,
     Network,
+    Occasion,
     Origin,
     ParamName,
     PrincipalName,
@@ -140,6 +141,25 @@ class Hook(Section):
         return self
 
 
+class Trigger(Section):
+    """What an event of the log, or a message to a hook, makes an agent or a service ask for."""
+
+    on: Annotated[list[Occasion], BeforeValidator(_listed), Field(min_length=1, max_length=50)] = Field(
+        description="The events that it looks at, like apply:failed, or one hook, like hook:alerts."
+    )
+    when: Cel | None = Field(
+        default=None,
+        description="A CEL expression over event, actor, subject, channel, details, approval and now; for a hook over body,"
+        " headers and now. Each one without it.",
+    )
+    principal: Name = Field(alias="as", description="The agent or service that asks.")
+    action: Name = Field(description="What it asks for.")
+    params: dict[ParamName, Cel] = Field(default={}, description="Parameter -> CEL expression over the same names.")
+    reason: Cel | None = Field(default=None, description="A CEL expression: why it asks.")
+    enabled: bool = Field(default=True, description="Whether it acts at all.")
+    limit: Rate = Field(default="60/h", description="How often it may act; what is beyond that is held back.")
+
+
 class Freeze(Section):
     """A time in which nothing that needs some resources is approved or started."""
 
@@ -216,6 +236,9 @@ class Hub(Section):
         default={}, description="Ways in and out besides HTTP, the page and the shell."
     )
     hooks: dict[Name, Hook] = Field(default={}, description="Inbound webhooks.")
+    triggers: dict[Name, Trigger] = Field(
+        default={}, max_length=200, description="What events and hooks make agents and services ask for."
+    )
     freezes: list[Freeze] = Field(
         default=[], max_length=100, description="Times in which nothing that needs some resources may start."
     )

@@ -10,6 +10,7 @@ VERBS = frozenset(
         *("revoke", "delegate", "delegations", "undelegate", "away", "freeze", "unfreeze", "freezes", "override"),
         *("lock", "extend", "unlock", "locks", "transfer", "cancel", "schedule", "schedules", "pause", "unschedule"),
         *("unpause", "fire", "suspend", "unsuspend", "agents", "work", "tell", "heartbeat", "messages", "ack"),
+        *("triggers", "trigger"),
         *("status", "whoami", "link", "help"),
     }
 )

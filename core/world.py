@@ -38,6 +38,28 @@ class Hook:
     params: Mapping[str, str] = field(default_factory=dict)
     """Parameter -> CEL expression over `body` and `headers`."""
     reason: str | None = None
+    triggers: tuple[str, ...] = ()
+    """The triggers that its messages are for; such a hook asks for nothing else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """What an event of the log, or a message to a hook, makes an agent or a service ask for."""
+
+    name: str
+    on: frozenset[str]
+    """Names of events, or `hook:name`."""
+    when: str | None
+    """CEL; None matches each of them."""
+    principal: str
+    action: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    """Parameter -> CEL expression."""
+    reason: str | None = None
+    enabled: bool = True
+    most: int = 60
+    """How often it may act within `window_seconds`."""
+    window_seconds: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +120,7 @@ class World:
     """Group -> where its members are read from (`slack:S0123`)."""
     groups_until: int | None = None
     """Until when the members of such groups stand, in the store's microseconds; None where there are none."""
+    triggers: Mapping[str, Trigger] = field(default_factory=dict)
     freezes: tuple[FreezeWindow, ...] = ()
     break_needs: str | None = None
     """The action of which somebody must have a completed request before they break a lease; None for nothing."""

@@ -296,6 +296,10 @@ class Hub(Protocol):
         """The answer to a proved message; a refusal is an answer too. Raises only when the database failed."""
         ...
 
+    async def hooked(self, inbound: Inbound, hook: Hook, body: Any, headers: Mapping[str, str]) -> Reply:
+        """What the triggers of a hook made of the message of a proved sender."""
+        ...
+
     async def refuse(self, inbound: Inbound, code: str, message: str) -> Reply:
         """Record that the message of a proved sender could not be read (`hook:refused`); the answer to give."""
         ...

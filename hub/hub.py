@@ -25,7 +25,7 @@ from core.apply.sealing import Sealer
 from core.approvals.approval import find
 from core.approvals.flags import config_in_force, halted
 from core.approvals.proposal import visible
-from core.approvals.reload import in_force, matched, publish_world
+from core.approvals.reload import Matched, in_force, matched, publish_world
 from core.approvals.run import find_run
 from core.audit.keys import SigningKey
 from core.audit.log import Committed
@@ -40,6 +40,7 @@ from core.people.tokens import Tokens
 from core.store.database import Database
 from core.store.rows import Reader
 from core.store.tx import Tx
+from core.triggers.standing import sync
 from core.world import Hook, World
 from hub import receiving
 from hub.agents import Agents
@@ -64,6 +65,7 @@ from hub.reviewing import Reviewing
 from hub.runner import Runner
 from hub.scheduling import Scheduler
 from hub.timers import Timers
+from hub.triggering import Triggering
 from hub.whois import WhoIs
 
 logger = logging.getLogger("interlock.hub")
@@ -184,6 +186,7 @@ class Hub:
             world=lambda: self._world,
             count=self._count,
         )
+        self.triggering = Triggering(db, give=self.pipeline.give, world=lambda: self._world)
         self.scheduler = Scheduler(db, give=self.pipeline.give, world=lambda: self._world, tell=self.tell)
         db.on_committed = self._committed
         db.writer.on_stall = forgive
@@ -220,6 +223,7 @@ class Hub:
             self._world = replace(self._world, version=version)
         else:
             await self._publish(self._configured)
+        await self.db.write(sync, sorted(self._world.triggers))
         await recover(self.db, lambda: self._world)
         await self.db.write(_record, "hub:started", {"config": self._world.version, "pid": os.getpid()})
         for name, adapter in self.adapters.items():
@@ -230,7 +234,7 @@ class Hub:
         await self._stack.enter_async_context(self.delivery.run())
         loops = (
             *(self.reviewing.run, self.runner.run, self.timers.run, self.checkpoints.run, self.scheduler.run),
-            *(self.whois.run, self.messenger.run, self.redrawing.run),
+            *(self.triggering.run, self.whois.run, self.messenger.run, self.redrawing.run),
         )
         self._background = [asyncio.create_task(_forever(run)) for run in loops]
         self._serving = True
@@ -261,6 +265,7 @@ class Hub:
         self.delivery.notice(entries)
         self.whois.notice(entries)
         self.runner.notice(entries)
+        self.triggering.wake()
         for entry in entries:
             event, subject = entry.event, entry.subject or ""
             if event.startswith("approval:"):
@@ -316,6 +321,10 @@ class Hub:
         if reply.approval is None:
             return reply
         return replace(reply, card=self.delivery.board.draw(reply.approval))
+
+    async def hooked(self, inbound: Inbound, hook: Hook, body: Any, headers: Mapping[str, str]) -> Reply:
+        """What the triggers of a hook made of a proved message."""
+        return await self.triggering.hooked(inbound, hook.triggers, body, headers)
 
     async def refuse(self, inbound: Inbound, code: str, message: str) -> Reply:
         """Record that the message of a proved sender could not be read; the answer to give."""
@@ -531,7 +540,7 @@ class Hub:
             world = await self.whois.laid_over(configured)
             found = await self.db.read(matched, world, desk.secret)
             try:
-                version = await self.db.write(publish_world, world, found, closing, locks=LEASE_LOCKS)
+                version = await self.db.write(_put_in_force, world, found, closing, locks=LEASE_LOCKS)
             except Conflict:
                 continue  # an open request changed meanwhile: match again
             self._configured, self._world = configured, replace(world, version=version)
@@ -568,6 +577,13 @@ async def _forever(run: Callable[[], Any]) -> None:
 
 def _entry(said: Said | None) -> vault.Entry | None:
     return None if said is None else vault.Entry(event=said.event, actor=said.actor, details=said.details)
+
+
+def _put_in_force(tx: Tx, world: World, found: Matched, closing: bool) -> int:
+    """The version of `world`, under which open requests were matched and its triggers have their places."""
+    version = publish_world(tx, world, found, closing)
+    sync(tx, sorted(world.triggers))
+    return version
 
 
 def _record(tx: Tx, event: str, details: dict[str, Any]) -> None:

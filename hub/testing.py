@@ -112,6 +112,10 @@ class RecordingHub:
         asked = inbound.text or inbound.press or (inbound.command.verb if inbound.command else "")
         return Reply(ok=True, text=f"done: {asked}", card=sample_card(), approval=SAMPLE)
 
+    async def hooked(self, inbound: Inbound, hook: Hook, body: Any, headers: Mapping[str, str]) -> Reply:
+        self.acted.append(inbound)
+        return Reply(ok=True, text=f"done: {', '.join(hook.triggers)}")
+
     async def refuse(self, inbound: Inbound, code: str, message: str) -> Reply:
         self.refused.append((inbound, code))
         return Reply(ok=False, code=code, text=message)

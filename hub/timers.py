@@ -32,6 +32,7 @@ from core.store import schema
 from core.store.database import Database
 from core.store.statement import Statement
 from core.store.tx import Tx
+from core.triggers.standing import forget as forget_firings
 from core.work.losing import any_given_up, give_up
 from core.world import World
 from hub import receiving
@@ -138,3 +139,4 @@ def sweep(tx: Tx, world: World) -> None:
     links.forget(tx, before_us=tx.now_us - int(keep.sessions_seconds * SECOND))
     receiving.forget(tx, tx.now_us - int(keep.mail_seconds * SECOND))
     forget_leases(tx)
+    forget_firings(tx, tx.now_us - int(keep.once_seconds * SECOND))

@@ -13,7 +13,7 @@ PAGE = "automation.md"
 
 
 def test_the_page_has_examples() -> None:
-    assert len(examples(PAGE)) >= 2
+    assert len(examples(PAGE)) >= 4
 
 
 @pytest.mark.parametrize(("config", "said"), examples(PAGE))

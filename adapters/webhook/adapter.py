@@ -89,6 +89,8 @@ class WebhookAdapter:
         )
         try:
             try:
+                if hook.triggers:
+                    return _answer(await self._hub.hooked(inbound, hook, parse.read(body), headers))
                 asked = parse.asked_of(hook, parse.read(body), headers)
             except Refusal as refusal:
                 reply = await self._hub.refuse(inbound, refusal.code, refusal.message)

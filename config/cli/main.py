@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from config.cli import asking, auditing, deciding, keys, leasing, mcp, policy, receipts, setup, slack, up
+from config.cli import asking, auditing, deciding, keys, leasing, mcp, policy, receipts, setup, slack, triggers, up
 from config.cli.exits import Exit, Failure
 from config.cli.output import complain
 
@@ -36,6 +36,7 @@ app.add_typer(auditing.app, name="audit")
 app.add_typer(keys.app, name="key")
 app.add_typer(policy.app, name="policy")
 app.add_typer(slack.app, name="slack")
+app.add_typer(triggers.app, name="trigger")
 app.command("receipt")(receipts.receipt)
 app.command("verify-receipt")(receipts.verify_receipt)
 app.command("mcp")(mcp.mcp)

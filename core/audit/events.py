@@ -87,6 +87,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "agent:unanswered": "An agent left a message unanswered for three tellings; its owner is told.",
         "agent:budget": "An agent asked for more than its budget; its owner is told, once an hour at most.",
         "agent:paused": "An agent may ask for nothing new until somebody resumes it.",
+        "trigger:disabled": "Somebody switched a trigger off.",
+        "trigger:enabled": "Somebody switched a trigger on again; it starts with what happens from then on.",
         "agent:suspended": "An agent was suspended: its keys, open requests and runs ended.",
         "agent:resumed": "An agent may act again.",
         "hub:started": "The hub began to serve.",

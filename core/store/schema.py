@@ -518,6 +518,32 @@ schedule = Table(
     ),
 )
 
+trigger = Table(
+    "trigger",
+    metadata,
+    # Where each trigger of hub.yaml stands in the log: every entry up to `seq` is behind it.
+    Column("name", Text, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    _us("disabled_at"),
+    Column("disabled_by", Text),
+    # How often it was held back since the log was told last, and when that was.
+    Column("suppressed", BigInteger, nullable=False),
+    _us("suppressed_at"),
+)
+
+trigger_firing = Table(
+    "trigger_firing",
+    metadata,
+    # `occasion` is the entry's seq, or the message of a hook: a trigger acts on each once.
+    Column("trigger", Text, primary_key=True),
+    Column("occasion", Text, primary_key=True),
+    Column("code", Text, nullable=False),
+    Column("approval", BigInteger),
+    Column("depth", Integer, nullable=False),
+    _us("at", nullable=False),
+    Index("trigger_firing_at", "trigger", "at"),
+)
+
 secret = Table(
     "secret",
     metadata,

@@ -35,6 +35,7 @@ from hub.http import (
     schedules,
     sessions,
     signin,
+    triggers,
     work,
 )
 from hub.http.edge import Edge
@@ -50,6 +51,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     freezes.router,
     grants.router,
     schedules.router,
+    triggers.router,
     leases.router,
     language.router,
     runs.router,

@@ -19,6 +19,7 @@ from hub.feed import Feed
 from hub.limits import Limiter
 from hub.metrics import Metrics
 from hub.proofs import Proofs
+from hub.triggering import Triggering
 
 
 class Hub(Protocol):
@@ -41,6 +42,8 @@ class Hub(Protocol):
     def limiter(self) -> Limiter: ...
     @property
     def proofs(self) -> Proofs: ...
+    @property
+    def triggering(self) -> Triggering: ...
     @property
     def data(self) -> Path:
         """The data directory."""

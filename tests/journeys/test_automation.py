@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from processes import HubProcess
+from processes import ACTIONS, HubProcess, StartHub
 from sockets import page
 
 
@@ -75,3 +75,67 @@ def test_what_was_scheduled_in_the_shell_is_seen_paused_and_ended_over_http(hub:
         assert twice == ["S2", "S2"]
     assert hub.run("audit", "checkpoint").returncode == 0
     assert "The state tables match the log." in hub.run("audit", "verify").stdout
+
+
+TRIGGERS = """\
+hooks:
+  alerts: {verify: bearer, as: ci}
+triggers:
+  again:
+    on: apply:failed
+    when: 'approval.action == "fail"'
+    as: ci
+    action: touch
+    params: {name: '"why"'}
+  paged:
+    on: hook:alerts
+    when: 'body.status == "firing"'
+    as: ci
+    action: touch
+    params: {name: body.labels.service}
+"""
+
+
+def until_acted(hub: HubProcess, name: str) -> list[dict[str, Any]]:
+    end = time.monotonic() + 30
+    with hub.client("bo") as bo:
+        while True:
+            items = bo.get("/v1/triggers").json()["items"]
+            last: list[dict[str, Any]] = next(each["last"] for each in items if each["name"] == name)
+            if last:
+                return last
+            assert time.monotonic() < end, items
+            time.sleep(0.05)
+
+
+def test_a_failed_run_and_an_alert_each_make_a_service_ask_once_and_people_see_it_everywhere(
+    start_hub: StartHub,
+) -> None:
+    hub = start_hub(actions=ACTIONS + TRIGGERS)
+    with page(hub, "ana") as ana, hub.client("bo") as bo, hub.client("ci") as ci:
+        assert ana.say("fail")["ok"]
+        shown = bo.get("/v1/approvals/A1/wait", params={"timeout": 20}).json()
+        while shown["state"] == "SUBMITTED":
+            shown = bo.get("/v1/approvals/A1/wait", params={"timeout": 20}).json()
+        assert bo.post("/v1/approvals/A1/approve", json={"digest": shown["digest"]}).status_code == 200
+        (acted,) = until_acted(hub, "again")
+        assert bo.get(f"/v1/approvals/{acted['approval']}").json()["requester"]["id"] == "ci"
+        assert acted["approval"] in ana.say("triggers")["text"]
+
+        alert = {"status": "firing", "labels": {"service": "web"}}
+        for _ in range(2):
+            answered = ci.post("/hooks/alerts", json=alert, headers={"Idempotency-Key": "alert-1"})
+            assert answered.status_code == 200, answered.text
+        assert "does not match" in ci.post("/hooks/alerts", json={"status": "resolved"}).json()["text"]
+        (paged,) = until_acted(hub, "paged")
+        assert bo.get(f"/v1/approvals/{paged['approval']}").json()["params"] == {"name": "web"}
+        assert bo.patch("/v1/triggers/again", json={"enabled": False}).status_code == 403
+        seq = acted["occasion"]
+    hub.restart()
+    rehearsed = hub.run("trigger", "test", "again", "--seq", seq, as_="ana")
+    assert "as ci it would ask for touch name=why" in rehearsed.stdout, rehearsed.stderr
+    assert hub.run("trigger", "test", "again", "--seq", seq, as_="bo").returncode == 3
+    with hub.client("ana") as ana_again:
+        assert ana_again.patch("/v1/triggers/again", json={"enabled": False}).json()["disabled_by"] == "ana"
+        assert len(ana_again.get("/v1/triggers").json()["items"][0]["last"]) == 1
+        assert len(ana_again.get("/v1/approvals").json()["items"]) == 3

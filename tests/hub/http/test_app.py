@@ -140,12 +140,6 @@ async def test_every_refusal_of_a_known_caller_is_in_the_log(house: House) -> No
     assert refused == [("bot", "POST /v1/approvals/{id}/approve"), ("cai", "GET /v1/keys")]
 
 
-async def test_the_routes_of_later_packages_are_not_there(house: House) -> None:
-    for noun in ("triggers",):
-        answer = await house.ask("ana", "GET", f"/v1/{noun}")
-        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-
-
 async def test_a_route_without_a_permission_keeps_the_hub_from_starting(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ GET /v1/delegations                    POST /v1/delegations           DELETE /v1
 GET /v1/grants                         POST /v1/grants                DELETE /v1/grants/{id}
 GET /v1/freezes                        POST /v1/freezes               DELETE /v1/freezes/{id}
 GET /v1/schedules                      POST /v1/schedules             GET /v1/schedules/{id}
+GET /v1/triggers                       PATCH /v1/triggers/{name}      POST /v1/triggers/{name}/test
 PATCH /v1/schedules/{id}               DELETE /v1/schedules/{id}      POST /v1/schedules/{id}/fire
 POST /v1/approvals/{id}/review         POST /v1/approvals/{id}/override       GET /v1/approvals/{id}/receipt
 GET /v1/leases                         GET /v1/leases/tickets/{ticket} DELETE /v1/leases/tickets/{ticket}
