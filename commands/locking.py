@@ -21,6 +21,7 @@ from core.leases.reading import in_the_way, live, principal_of, queue
 from core.leases.replacing import transfer
 from core.leases.request import Acquire, Mode
 from core.leases.terms import LEASE_LOCKS
+from core.leases.watching import unwatch, watch
 from core.moments import show_moment, zone_of
 from core.people.directory import Kind
 from core.store.tx import Tx
@@ -83,6 +84,12 @@ class BreakArgs(Args):
 
     lock_id: str
     reason: str = Field(min_length=1, max_length=500)
+
+
+class WatchArgs(Args):
+    """Which resources."""
+
+    resources: Annotated[list[str], Field(min_length=1, max_length=16)]
 
 
 def _lock(tx: Tx, call: Call, args: LockArgs, prepared: None) -> Outcome:
@@ -204,6 +211,19 @@ def _locks(tx: Tx, call: Call, args: NoArgs, prepared: None) -> Outcome:
     return Outcome(text="\n".join(lines) or "Nothing is leased.", data=data)
 
 
+def _watch(tx: Tx, call: Call, args: WatchArgs, prepared: None) -> Outcome:
+    free = watch(tx, call.principal.id, args.resources, call.channel)
+    busy = [each for each in args.resources if each not in free]
+    lines = [f"{each} is free now." for each in free]
+    lines += [f"You hear once when {each} is free; that keeps no place. `unwatch {each}` ends it." for each in busy]
+    return Outcome(text="\n".join(lines), data={"free": free, "watched": busy})
+
+
+def _unwatch(tx: Tx, call: Call, args: WatchArgs, prepared: None) -> Outcome:
+    count = unwatch(tx, call.principal.id, args.resources)
+    return Outcome(text=f"{count} of them no longer watched.", data={"ended": count})
+
+
 VERBS = (
     Verb(
         name="lock",
@@ -263,6 +283,26 @@ VERBS = (
         urgent=True,
         usage="break <lease> because <reason>",
         summary="End another's lease; its holder is told why.",
+    ),
+    Verb(
+        name="watch",
+        args=WatchArgs,
+        run=_watch,
+        permission=Permission.LEASE,
+        rest="resources",
+        locks=LEASE_LOCKS,
+        usage="watch <kind:name…>",
+        summary="Hear once when resources are free, without a place in their queue.",
+    ),
+    Verb(
+        name="unwatch",
+        args=WatchArgs,
+        run=_unwatch,
+        permission=Permission.LEASE,
+        rest="resources",
+        locks=LEASE_LOCKS,
+        usage="unwatch <kind:name…>",
+        summary="Not hear of them any more.",
     ),
     Verb(
         name="locks",

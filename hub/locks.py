@@ -16,6 +16,7 @@ from core.ids import parse, show
 from core.leases.lease import Lease, lease_of
 from core.leases.reminding import remind
 from core.leases.waiting import poll
+from core.leases.watching import any_watched, freed
 from core.moments import show_moment, zone_of
 from core.people.directory import HUB, Kind, Principal
 from core.store import schema
@@ -42,6 +43,8 @@ _LAPSING = Statement(
 )
 _BY_ID = Statement(select(_T).where(_T.c.id == bindparam("id")))
 
+_FREES = frozenset({"lease:released", "lease:reclaimed", "lease:broken", "lease:cancelled"})
+
 News = tuple[Principal, str, str]
 """Who hears, about which lease or place, and what."""
 
@@ -58,6 +61,12 @@ class Locks:
             if draft.event.startswith("lease:"):
                 for person, subject, text in news_of(tx, world, draft):
                     self._messenger.plan(tx, person, subject, text)
+        ended = next((each.subject for each in tx.drafts if each.event in _FREES and each.subject), None)
+        if ended is not None and any_watched(tx):
+            for found in freed(tx):
+                watcher = _person(world, found.principal)
+                if watcher is not None:
+                    self._messenger.plan(tx, watcher, ended, f"{found.resource} is free now.")
 
     def remind(self, tx: Tx, world: World) -> None:
         """Those whose locks end soon will hear it, once for each end."""

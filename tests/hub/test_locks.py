@@ -178,6 +178,23 @@ leases: {break_needs: unlock-others}
         assert (await bench.say("ana", "break L1 because it hangs")).ok
 
 
+async def test_who_watches_hears_once_when_it_is_free_and_has_no_place(tmp_path: Path, clock: ManualClock) -> None:
+    async with bench_in(tmp_path, clock) as bench:
+        await bench.say("bo", "lock env:prod")
+        assert "You hear once when env:prod is free" in (await bench.say("cai", "watch env:prod env:staging")).text
+        assert (await bench.say("ana", "watch env:prod")).data["watched"] == ["env:prod"]
+        assert (await bench.say("ana", "unwatch env:prod")).data["ended"] == 1
+        await bench.say("ana", "lock env:prod")
+        await bench.say("bo", "unlock L1")
+        assert "is yours now" in await told(bench, "@ana")
+        assert chat_of(bench).told("@cai") == [], "it went to who stood in the queue"
+        await bench.say("ana", "unlock L2")
+        assert await told(bench, "@cai") == "env:prod is free now."
+        await bench.say("ana", "lock env:prod")
+        await bench.say("ana", "unlock L3")
+        await told(bench, "@cai", 1)
+
+
 async def test_readers_share_and_a_writer_waits(tmp_path: Path, clock: ManualClock) -> None:
     async with bench_in(tmp_path, clock) as bench:
         assert "together with others" in (await bench.say("ana", "lock shared db:main for 1h")).text
