@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 from core.clock import SECOND, rfc3339
@@ -115,9 +116,16 @@ class Holder:
 
 
 def in_words(cycle: Sequence[dict[str, str]]) -> str:
-    """A cycle as a sentence: who waits for what, and who is in the way there."""
-    steps = [f"{step['holder']} of {step['principal']} waits for {step['resource']}" for step in cycle]
-    return f"this would wait for itself: {', which is kept by '.join(steps)}, which is kept by {cycle[0]['holder']}"
+    """A cycle as a sentence: "L9 of @ana holds env:prod and waits for service:api, which L7 of @bo holds, which …"."""
+    last = cycle[-1]
+    verb = "holds" if last["how"] == "holds" else "stands first for"
+    said = [f"{last['by']} of @{cycle[0]['principal']} {verb} {last['resource']}"]
+    for step, following in pairwise(cycle):
+        relation = "holds" if step["how"] == "holds" else "waits for first"
+        said.append(f"waits for {step['resource']}, which {step['by']} of @{following['principal']} {relation}")
+    said.append(f"waits for {last['resource']}")
+    first, *rest = said
+    return f"{first} and {', which '.join(rest)}"
 
 
 def lease_of(row: Row) -> Lease:

@@ -561,7 +561,12 @@ class LeaseStoreContract:
         assert [step["resource"] for step in ticket.cycle] == ["env:0", "env:1", "env:2", "env:3"]
         refusal = ticket.refusal()
         assert refusal.code == "deadlock"
-        assert "h3 of ana waits for env:0" in refusal.message
+        assert refusal.message == (
+            f"{leases[3].lock_id} of @ana holds env:3 and waits for env:0, "
+            f"which {leases[0].lock_id} of @ana holds, which waits for env:1, "
+            f"which {leases[1].lock_id} of @ana holds, which waits for env:2, "
+            f"which {leases[2].lock_id} of @ana holds, which waits for env:3"
+        )
         store.release("ana", leases[3].lock_id, leases[3].token)
         held(store.acquire(ask("bo", "env:9", holder="h3")))
 
@@ -572,3 +577,170 @@ class LeaseStoreContract:
     def test_the_same_name_of_another_principal_is_another_holder(self, store: LeaseStore) -> None:
         store.acquire(ask("ana", "env:a", holder="h"))
         assert queued(store.acquire(wait("bo", "env:a", holder="h"))).state == "waiting"
+
+    def test_a_circle_by_rank_alone_moves_a_waiter_and_refuses_nobody(self, store: LeaseStore) -> None:
+        first = held(store.acquire(ask("ana", "env:a", holder="h1")))
+        wide = queued(store.acquire(wait("bo", "env:a", "env:b", holder="h2")))
+        store.events()
+        moved = held(store.acquire(wait("ana", "env:b", holder="h1")))
+        assert store.events() == [
+            ("lease:deadlock", moved.lock_id),
+            ("lease:queued", moved.lock_id),
+            ("lease:acquired", moved.lock_id),
+        ]
+        for lease in (moved, first):
+            store.release("ana", lease.lock_id, lease.token)
+        assert store.poll("bo", wide.id).state == "granted"
+
+    def test_of_a_hard_circle_the_lowest_class_gives_way_even_if_another_closed_it(self, store: LeaseStore) -> None:
+        mine = held(store.acquire(ask("ana", "env:a", holder="h1")))
+        theirs = held(store.acquire(ask("bo", "env:b", holder="h2")))
+        plain = queued(store.acquire(wait("bo", "env:a", holder="h2")))
+        run = queued(store.acquire(wait("ana", "env:b", holder="h1", rank_class=RUN, kind="run", approval=1)))
+        assert (run.state, store.poll("bo", plain.id).state) == ("waiting", "refused")
+        store.release("bo", theirs.lock_id, theirs.token)
+        assert store.poll("ana", run.id).state == "granted"
+        assert store.heartbeat("ana", mine.lock_id, mine.token).state == "held"
+
+    def test_among_equals_whoever_holds_less_gives_way(self, store: LeaseStore) -> None:
+        for name in ("a", "x", "y"):
+            held(store.acquire(ask("ana", f"env:{name}", holder="h1")))
+        held(store.acquire(ask("bo", "env:b", holder="h2")))
+        poor = queued(store.acquire(wait("bo", "env:a", holder="h2")))
+        rich = queued(store.acquire(wait("ana", "env:b", holder="h1")))
+        assert (rich.state, store.poll("bo", poor.id).state) == ("waiting", "refused")
+
+    # Converting and handing to others
+
+    def test_a_downgrade_lets_others_in_and_needs_the_new_token(self, store: LeaseStore) -> None:
+        alone = held(store.acquire(ask("ana", "env:a")))
+        ticket = queued(store.acquire(wait("bo", "env:a", mode="shared")))
+        shared = held(store.convert("ana", alone.lock_id, alone.token, "shared"))
+        assert (shared.mode, shared.token > alone.token) == ("shared", True)
+        assert store.poll("bo", ticket.id).state == "granted"
+        with pytest.raises(Conflict, match="converted"):
+            store.heartbeat("ana", alone.lock_id, alone.token)
+
+    def test_an_upgrade_waits_for_those_who_share_and_comes_before_those_who_wait(self, store: LeaseStore) -> None:
+        mine = held(store.acquire(ask("ana", "env:a", mode="shared")))
+        other = held(store.acquire(ask("bo", "env:a", mode="shared")))
+        late = queued(store.acquire(wait("cai", "env:a")))
+        with pytest.raises(Conflict) as refused:
+            store.convert("ana", mine.lock_id, mine.token, "exclusive")
+        assert [holder["principal"] for holder in refused.value.data["held_by"]] == ["bo"]
+        upgrade = queued(store.convert("ana", mine.lock_id, mine.token, "exclusive", 100.0))
+        assert upgrade.position == 1
+        assert store.heartbeat("ana", mine.lock_id, mine.token).mode == "shared"
+        store.release("bo", other.lock_id, other.token)
+        granted = store.poll("ana", upgrade.id).lease
+        assert granted is not None and granted.mode == "exclusive"
+        assert store.poll("cai", late.id).state == "waiting"
+
+    def test_of_two_who_share_and_want_to_be_alone_the_later_gives_way(self, store: LeaseStore) -> None:
+        one = held(store.acquire(ask("ana", "env:a", mode="shared")))
+        two = held(store.acquire(ask("bo", "env:a", mode="shared")))
+        assert queued(store.convert("ana", one.lock_id, one.token, "exclusive", 100.0)).state == "waiting"
+        assert queued(store.convert("bo", two.lock_id, two.token, "exclusive", 100.0)).state == "refused"
+        assert store.heartbeat("bo", two.lock_id, two.token).state == "held"
+
+    def test_an_upgrade_ends_with_its_lease(self, store: LeaseStore) -> None:
+        mine = held(store.acquire(ask("ana", "env:a", mode="shared")))
+        store.acquire(ask("bo", "env:a", mode="shared"))
+        upgrade = queued(store.convert("ana", mine.lock_id, mine.token, "exclusive", 100.0))
+        store.events()
+        store.release("ana", mine.lock_id, mine.token)
+        assert store.events() == [("lease:released", mine.lock_id), ("lease:cancelled", upgrade.lock_id)]
+        assert store.poll("ana", upgrade.id).state == "expired"
+
+    def test_converting_does_not_stretch_the_longest_hold(self, store: LeaseStore) -> None:
+        lease = held(store.acquire(ask("ana", "env:a", ttl_seconds=30, max_hold_seconds=60)))
+        store.clock.advance(25)
+        turned = held(store.convert("ana", lease.lock_id, lease.token, "shared"))
+        store.clock.advance(25)
+        assert store.heartbeat("ana", turned.lock_id, turned.token).expires_at == lease.acquired_at + 60 * SECOND
+
+    def test_a_transfer_leaves_nobody_in_between(self, store: LeaseStore) -> None:
+        mine = held(store.acquire(ask("ana", "env:a", kind="lock", ttl_seconds=1800)))
+        ticket = queued(store.acquire(wait("cai", "env:a")))
+        store.events()
+        theirs = store.transfer("ana", mine.lock_id, "bo", None)
+        assert (theirs.principal, theirs.expires_at, theirs.token > mine.token) == ("bo", mine.expires_at, True)
+        assert store.events() == [("lease:acquired", theirs.lock_id)]
+        assert store.poll("cai", ticket.id).state == "waiting"
+        with pytest.raises(Conflict, match="handed to somebody else"):
+            store.release("ana", mine.lock_id, None)
+        assert store.release("bo", theirs.lock_id, None).ended == "released"
+
+    def test_only_its_holder_gives_a_lease_away_and_no_run_does(self, store: LeaseStore) -> None:
+        lease = held(store.acquire(ask("ana", "env:a")))
+        run = held(store.acquire(ask("ana", "env:b", rank_class=RUN, kind="run", approval=1)))
+        with pytest.raises(NotFound):
+            store.transfer("bo", lease.lock_id, "bo", lease.token)
+        for lock, token, code in ((lease, None, "token_required"), (run, run.token, "not_transferable")):
+            with pytest.raises(Invalid) as refused:
+                store.transfer("ana", lock.lock_id, "bo", token)
+            assert refused.value.code == code
+
+    def test_a_lock_is_extended_from_its_end_and_a_lease_is_not(self, store: LeaseStore) -> None:
+        lock = held(store.acquire(ask("ana", "env:a", kind="lock", ttl_seconds=1800)))
+        lease = held(store.acquire(ask("ana", "env:b")))
+        assert store.extend("ana", lock.lock_id, 600).expires_at == (lock.expires_at or 0) + 600 * SECOND
+        with pytest.raises(Conflict) as too_long:
+            store.extend("ana", lock.lock_id, 86_400)
+        with pytest.raises(Invalid) as no_lock:
+            store.extend("ana", lease.lock_id, 600)
+        assert (too_long.value.code, no_lock.value.code) == ("too_long", "not_a_lock")
+        assert store.events()[-1] == ("lease:renewed", lock.lock_id)
+
+    # Ages, delays, queues and what to expect
+
+    def test_a_request_that_waits_long_comes_before_a_later_one_of_higher_priority(self, store: LeaseStore) -> None:
+        lease = held(store.acquire(ask("ana", "env:a", ttl_seconds=3000)))
+        old = queued(store.acquire(wait("bo", "env:a", ttl_seconds=3000)))
+        store.clock.advance(61)
+        store.tick()
+        later = queued(store.acquire(wait("cai", "env:a", ttl_seconds=3000, rank_class=PLAIN - 1)))
+        run = queued(store.acquire(wait("dee", "env:a", ttl_seconds=3000, rank_class=RUN)))
+        assert (run.position, store.poll("bo", old.id).position, later.position) == (1, 2, 2)
+        store.clock.advance(1)
+        store.release("ana", lease.lock_id, lease.token)
+        assert store.poll("dee", run.id).state == "granted"
+        assert store.poll("cai", later.id).position == 2
+
+    def test_what_lapsed_with_a_lock_delay_is_nobodys_until_that_is_over(self, store: LeaseStore) -> None:
+        lease = held(store.acquire(ask("ana", "env:a", ttl_seconds=10, lock_delay_seconds=20)))
+        ticket = queued(store.acquire(wait("bo", "env:a")))
+        store.clock.advance(10)
+        assert store.tick() == store.clock.wall_us() + 20 * SECOND
+        with pytest.raises(Conflict):
+            store.heartbeat("ana", lease.lock_id, lease.token)
+        assert store.poll("bo", ticket.id).state == "waiting"
+        with pytest.raises(Conflict):
+            store.acquire(ask("cai", "env:a"))
+        store.clock.advance(20)
+        store.tick()
+        assert store.poll("bo", ticket.id).state == "granted"
+
+    def test_a_released_lease_has_no_lock_delay(self, store: LeaseStore) -> None:
+        lease = held(store.acquire(ask("ana", "env:a", lock_delay_seconds=60)))
+        store.release("ana", lease.lock_id, lease.token)
+        held(store.acquire(ask("bo", "env:a")))
+
+    def test_a_queue_has_an_end_but_not_for_runs(self, store: LeaseStore) -> None:
+        limits = LeaseLimits(queue=2)
+        held(store.acquire(ask("ana", "env:a")))
+        for who in ("bo", "cai"):
+            queued(store.acquire(wait(who, "env:a"), limits))
+        with pytest.raises(Conflict) as refused:
+            store.acquire(wait("dee", "env:a"), limits)
+        assert refused.value.code == "queue_full"
+        queued(store.acquire(wait("dee", "env:a", rank_class=RUN, kind="run"), limits))
+
+    def test_a_wait_is_estimated_from_what_others_held_while_somebody_waited(self, store: LeaseStore) -> None:
+        lease = held(store.acquire(ask("ana", "env:a")))
+        first = queued(store.acquire(wait("bo", "env:a")))
+        assert first.expected_seconds is None
+        store.clock.advance(20)
+        store.release("ana", lease.lock_id, lease.token)
+        assert queued(store.acquire(wait("cai", "env:a"))).expected_seconds == 20
+        assert queued(store.acquire(wait("dee", "env:a"))).expected_seconds == 40
