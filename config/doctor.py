@@ -26,10 +26,12 @@ from core.approvals.owed import all_owed
 from core.audit.anchors import is_outside, parse_anchor, read_notes
 from core.clock import SystemClock, rfc3339, show_duration
 from core.errors import Refusal, StoreError
+from core.people.told import told_groups
 from core.store.migrate import is_current
 from core.store.sqlite import RESERVE_BYTES
 from core.world import World
 from hub.asking import places, sources
+from hub.receiving import refusing
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -79,6 +81,7 @@ def examine(settings: Settings) -> list[Examined]:
         found += _trust(loaded.world)
         found += _safely(partial(_frozen, world=loaded.world), settings)
         found += _safely(_owed, settings)
+        found += _safely(_unreached, settings)
         found += _secrets_files(settings, loaded)
         found += _channels(settings, loaded)
     return found
@@ -263,6 +266,23 @@ def _owed(settings: Settings) -> Iterator[Examined]:
             late = "overdue since" if each.due_at <= reader.now_us else "owed until"
             remedy = f"`review {each.name} ok because …`, or objected, by somebody who could have decided"
             yield warn(f"{each.name} ran by break-glass: its review is {late} {due} UTC", remedy)
+
+
+def _unreached(settings: Settings) -> Iterator[Examined]:
+    """Addresses that take no message since a channel refused them, and groups that a channel cannot tell."""
+    if settings.database_url is None and not (settings.data / "hub.db").exists():
+        return
+    if not is_current(settings.database):
+        return
+    with reading(settings) as reader:
+        for channel, address, why in refusing(reader):
+            yield warn(
+                f"nothing reaches {address} on {channel}: {why}", "mend it; people are asked elsewhere meanwhile"
+            )
+        for source, told in sorted(told_groups(reader).items()):
+            if told.problem is not None:
+                since = rfc3339(told.at)[:16].replace("T", " ") if told.at else "never"
+                yield warn(f"{source} was read last {since} UTC: {told.problem}", "once it is stale it counts as empty")
 
 
 def _secrets_files(settings: Settings, loaded: Loaded) -> Iterator[Examined]:

@@ -326,7 +326,7 @@ def execute(tx: Tx, work: _Work) -> Answer:
     if not is_in_force(tx, call.world):
         raise Stale("config_changed", "the configuration has just changed; ask again")
     if call.linked is not None and not stands(tx, call.channel, call.linked, call.principal.id):
-        raise Unproven("unknown_sender", "this account is not linked to you any more")
+        raise Unproven("unknown_sender", "this account is not linked any more; ask an administrator")
     demand_active(tx, call.principal)
     if work.occasion is None:
         return _effect(tx, work)

@@ -42,6 +42,7 @@ _LEFT = Statement(
 )
 _FORGET = Statement(delete(_R).where(_R.c.at < bindparam("before")))
 _SUPPRESSED = Statement(select(_S.c.channel, _S.c.address))
+_REFUSING = Statement(select(_S).order_by(_S.c.at.desc(), _S.c.address).limit(literal_column("50")))
 _SUPPRESS = Statement(insert(_S), tuple(column.name for column in _S.columns))
 _CLEAR_ALL = Statement(delete(_S).where(_S.c.channel == bindparam("channel")))
 _CLEAR = Statement(delete(_S).where(_S.c.channel == bindparam("channel"), _S.c.address == bindparam("address")))
@@ -77,6 +78,11 @@ def forget(tx: Tx, before_us: int) -> None:
 def suppressed(reader: Reader) -> frozenset[tuple[str, str]]:
     """The (channel, address) pairs that take no message."""
     return frozenset((row["channel"], row["address"]) for row in reader.all(_SUPPRESSED))
+
+
+def refusing(reader: Reader) -> list[tuple[str, str, str]]:
+    """Channel and address of what takes no message, and why, the latest first."""
+    return [(row["channel"], row["address"], row["why"]) for row in reader.all(_REFUSING)]
 
 
 def suppress(tx: Tx, channel: str, address: str, why: str) -> None:

@@ -6,7 +6,11 @@ import pytest
 
 from config import offline
 from config.doctor import Examined, examine
+from config.hub import open_database
 from config.settings import Settings, read
+from core.clock import SystemClock
+from core.people.told import tell_group
+from hub.receiving import suppress
 
 CONFIG = """\
 version: 1
@@ -88,3 +92,14 @@ def test_what_is_frozen_now_is_said(settings: Settings) -> None:
     (found,) = [each for each in examine(settings) if "is frozen by" in each.what]
     assert found.level == "warn"
     assert found.what == "env:* is frozen by quiet until 2099-01-01 00:00 UTC (Nobody is here)"
+
+
+def test_an_address_that_takes_nothing_and_a_group_that_cannot_be_read_are_named(settings: Settings) -> None:
+    database = open_database(settings, SystemClock())
+    database.open()
+    database.write_now(suppress, "slack", "#prod", "the channel is archived (is_archived)")
+    database.write_now(tell_group, "slack:S1", None, "missing_scope")
+    database.close()
+    found = examine(settings)
+    assert levels(found, "nothing reaches #prod on slack: the channel is archived") == {"warn"}
+    assert levels(found, "slack:S1 was read last never UTC: missing_scope") == {"warn"}
