@@ -42,6 +42,8 @@ SHAPES: tuple[type, ...] = (
     shapes.LeasePicture,
     shapes.Event,
     shapes.Proof,
+    shapes.LastFiring,
+    shapes.Schedule,
     shapes.Verb,
     shapes.Param,
     shapes.Action,

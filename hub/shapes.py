@@ -281,3 +281,26 @@ class LeasePicture(TypedDict):
 
     held: list[HeldLease]
     waiting: list[WaitingLease]
+
+
+class LastFiring(TypedDict):
+    """What became of the last time that a schedule gave its command."""
+
+    at: str
+    code: str | None
+    approval: str | None
+    state: str | None
+
+
+class Schedule(TypedDict):
+    """A command that is given at its times."""
+
+    id: str
+    owner: str
+    state: str
+    title: str
+    cron: str | None
+    timezone: str
+    next_at: str | None
+    next_said: str | None
+    last: LastFiring | None

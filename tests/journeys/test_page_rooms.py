@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from browsers import Visitor
-from playwright.sync_api import expect
+from playwright.sync_api import WebSocketRoute, expect
 from processes import HubProcess
 
 Visit = Callable[..., Visitor]
@@ -179,3 +179,50 @@ def test_an_address_that_leads_nowhere_says_so(visit: Visit, place: str) -> None
     wanted = "There is no such request" if "A9" in place else "Waits for you"
     expect(bo.page.locator("main")).to_contain_text(wanted)
     assert bo.complaints == []
+
+
+def test_what_is_scheduled_is_held_back_run_now_and_ended(visit: Visit, standing_hub: HubProcess) -> None:
+    cai = visit("cai").live()
+    assert "S" in cai.say('schedule "0 9 * * 1-5" touch planned')
+    cai.go("remote?tab=scheduled")
+    line = cai.page.locator(".schedule", has_text="Touch planned")
+    expect(line).to_contain_text("0 9 * * 1-5")
+    line.locator(".hold").click()
+    expect(line).to_contain_text("paused")
+    line.locator(".hold").click()
+    expect(line.locator("time").first).to_be_visible()
+    line.locator(".fire").click()
+    expect(line.get_by_role("link")).to_have_text(re.compile(r"A\d+ "))
+    line.locator(".end").click()
+    expect(line).to_have_count(0)
+    assert cai.complaints == []
+
+
+def test_what_ended_while_nobody_heard_is_shown_as_it_is_after_the_break(
+    visit: Visit, standing_hub: HubProcess
+) -> None:
+    bo = visit("bo").live()
+    open_ones: list[WebSocketRoute] = []
+    cut = False
+
+    def join(link: WebSocketRoute) -> None:
+        if cut:
+            link.close(code=1011)
+        else:
+            link.connect_to_server()
+            open_ones.append(link)
+
+    bo.page.route_web_socket("**/v1/ws", join)
+    bo.page.reload()
+    name = asked(standing_hub, "unheard")
+    bo.live().card(name, "REVIEWING")
+    cut = True
+    open_ones[-1].close(code=1011)
+    expect(bo.page.get_by_role("alert").filter(has_text="No connection to the hub")).to_be_visible()
+    with standing_hub.client("ana") as http:
+        assert http.post(f"/v1/approvals/{name}/withdraw", json={}).status_code == 200
+        for at in range(21):  # more than the hub shows of what ended, when somebody connects
+            later = asked(standing_hub, f"later{chr(97 + at)}")
+            assert http.post(f"/v1/approvals/{later}/withdraw", json={}).status_code == 200
+    cut = False
+    bo.live().card(name, "WITHDRAWN")

@@ -101,5 +101,8 @@ async def test_what_is_answered_has_the_shapes_that_types_are_made_from(house: H
         demand_shape(shapes.Event, each)
     lease = (await house.ask("bot", "POST", "/v1/leases/acquire", {"resources": ["a:b"]})).json()
     demand_shape(shapes.Lease, lease)
+    body = {"when": "0 9 * * 1-5", "command": {"args": {"action": "greet", "params": {"name": "bob"}}}}
+    scheduled = (await house.ask("bo", "POST", "/v1/schedules", body)).json()
+    demand_shape(shapes.Schedule, scheduled)
     queued = (await house.ask("ci", "POST", "/v1/leases/acquire", {"resources": ["a:b"], "wait_seconds": 9})).json()
     demand_shape(shapes.Ticket, queued)

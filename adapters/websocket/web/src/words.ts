@@ -354,6 +354,22 @@ const WORDS = {
   "leases.estimate.minutes": "about {count} min",
   "leases.estimate.hours": "about {count} h",
 
+  "remote.tab.now": "Real-time",
+  "remote.tab.scheduled": "Scheduled",
+
+  "schedules.empty": "Nothing is scheduled",
+  "schedules.empty.text":
+    'Schedule what shall be asked for again and again: schedule "0 9 * * 1-5" deploy … It is asked for as you, and decided as ever.',
+  "schedules.as": "as {owner}",
+  "schedules.last": "last",
+  "schedules.next": "in",
+  "schedules.paused": "paused",
+  "schedules.pause": "Pause",
+  "schedules.unpause": "Go on",
+  "schedules.fire": "Run now",
+  "schedules.fired": "{id} gave its command.",
+  "schedules.end": "End",
+
   "palette.title": "Search and jump",
   "palette.empty": "Nothing by that name.",
   "palette.go": "Go to",

@@ -1,11 +1,13 @@
 import { Search } from "lucide-react";
-import { lazy, Suspense, useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 
 import { me } from "../boot";
 import { entries } from "../queue/entries";
 import { countOf } from "../queue/filter";
 import { Queue } from "../queue/Queue";
+import { waitsFor } from "../queue/standing";
 import { useValue } from "../store";
+import { show } from "../text/show";
 import { Bones } from "../ui/Bones";
 import { Key } from "../ui/Key";
 import { t } from "../words";
@@ -13,6 +15,7 @@ import { Boundary } from "./Boundary";
 import { Halted } from "./Halted";
 import { KeyHelp } from "./KeyHelp";
 import { useKeys } from "./keys";
+import { notify } from "./notify";
 import { LinkState, Offline } from "./LinkState";
 import { Menu } from "./Menu";
 import { Palette } from "./Palette";
@@ -35,6 +38,7 @@ export function Shell() {
   const { room } = useRoute();
   const waiting = countOf(useValue(entries), "mine", me);
   const [open, setOpen] = useState<"keys" | "palette" | null>(null);
+  useNotices();
   useEffect(() => {
     document.title = waiting ? `(${waiting}) ${t("app.name")}` : t("app.name");
   }, [waiting]);
@@ -134,6 +138,19 @@ function RoomLinks({ room, waiting, across = false }: { room: Room; waiting: num
       ))}
     </ul>
   );
+}
+
+/** Tells the reader, if they asked for that, of each request that begins to wait for them. */
+function useNotices(): void {
+  const told = useRef<Set<string> | null>(null);
+  const all = useValue(entries);
+  useEffect(() => {
+    const waiting = [...all.values()].filter((entry) => waitsFor(entry.approval, me));
+    const known = told.current;
+    if (known)
+      for (const { approval } of waiting) if (!known.has(approval.id)) notify(approval.id, show(approval.title));
+    told.current = new Set([...(known ?? []), ...waiting.map((entry) => entry.approval.id)]);
+  }, [all]);
 }
 
 function usePaletteKey(open: () => void): void {

@@ -3,7 +3,7 @@ import { SquareTerminal, Trash2 } from "lucide-react";
 import { useEffect, useMemo, useRef, useState } from "react";
 
 import { useKeys } from "../app/keys";
-import { useRoute } from "../app/route";
+import { href, useRoute } from "../app/route";
 import { perform, type Intent } from "../queue/choices";
 import { Decide } from "../queue/Decide";
 import { entries, numberOf } from "../queue/entries";
@@ -16,7 +16,9 @@ import { t } from "../words";
 import type { Language } from "./language";
 import { Line } from "./Line";
 import { Said } from "./Said";
+import { Schedules } from "./Schedules";
 import { transcript } from "./transcript";
+import { useSchedules } from "./useSchedules";
 
 /** The remote control: say something to the hub, see what it answers, and act on it where it stands. */
 export default function Remote() {
@@ -25,34 +27,43 @@ export default function Remote() {
   const [intent, setIntent] = useState<Intent | null>(null);
   const end = useRef<HTMLDivElement>(null);
   const language = useLanguage();
+  const schedules = useSchedules();
+  const tab = query["tab"] === "scheduled" ? "scheduled" : "now";
   useEffect(() => {
     end.current?.scrollIntoView({ block: "end" });
   }, [turns]);
   useKeys({ "/": () => document.getElementById("command")?.focus() });
   return (
     <div className="flex h-full flex-col">
-      <div className="flex items-center justify-between border-b border-line px-4 py-2.5 md:px-6">
-        <h1 className="text-base font-semibold">{t("remote.title")}</h1>
-        {turns.length > 0 && (
+      <div className="flex min-h-13 items-center justify-between gap-3 border-b border-line bg-surface px-4 py-2 md:px-6">
+        <div className="flex items-center gap-3">
+          <h1 className="text-base font-semibold max-sm:sr-only">{t("remote.title")}</h1>
+          {schedules.data && <Tabs tab={tab} />}
+        </div>
+        {tab === "now" && turns.length > 0 && (
           <button type="button" className="button ghost small" onClick={() => transcript.set([])}>
             <Trash2 size={14} aria-hidden /> {t("remote.clear")}
           </button>
         )}
       </div>
-      <div className="min-h-0 flex-1 overflow-auto" role="log" aria-label={t("remote.transcript")} tabIndex={0}>
-        {turns.length === 0 ? (
-          <Empty icon={<SquareTerminal size={32} />} title={t("remote.empty")}>
-            {t("remote.empty.text")}
-          </Empty>
-        ) : (
-          <ol className="grid gap-5 px-4 py-5 md:px-6">
-            {turns.map((turn) => (
-              <Said key={turn.id} turn={turn} onIntent={setIntent} />
-            ))}
-          </ol>
-        )}
-        <div ref={end} />
-      </div>
+      {tab === "scheduled" && schedules.data ? (
+        <Schedules schedules={schedules.data.items} />
+      ) : (
+        <div className="min-h-0 flex-1 overflow-auto" role="log" aria-label={t("remote.transcript")} tabIndex={0}>
+          {turns.length === 0 ? (
+            <Empty icon={<SquareTerminal size={32} />} title={t("remote.empty")}>
+              {t("remote.empty.text")}
+            </Empty>
+          ) : (
+            <ol className="grid gap-5 px-4 py-5 md:px-6">
+              {turns.map((turn) => (
+                <Said key={turn.id} turn={turn} onIntent={setIntent} />
+              ))}
+            </ol>
+          )}
+          <div ref={end} />
+        </div>
+      )}
       <Line language={language} begun={query["say"] ?? ""} />
       {intent && (
         <Decide
@@ -65,6 +76,23 @@ export default function Remote() {
         />
       )}
     </div>
+  );
+}
+
+function Tabs({ tab }: { tab: "now" | "scheduled" }) {
+  return (
+    <nav aria-label={t("remote.title")} className="flex gap-0.5">
+      {(["now", "scheduled"] as const).map((each) => (
+        <a
+          key={each}
+          href={href({ room: "remote", query: each === "now" ? {} : { tab: each } })}
+          aria-current={each === tab ? "page" : undefined}
+          className="flex min-h-8 items-center rounded-lg px-2.5 text-[13px] font-medium text-muted hover:text-ink aria-[current]:bg-muted/15 aria-[current]:text-ink"
+        >
+          {t(`remote.tab.${each}`)}
+        </a>
+      ))}
+    </nav>
   );
 }
 

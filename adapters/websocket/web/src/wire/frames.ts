@@ -255,6 +255,27 @@ export interface Proof {
   checkpoint: string;
 }
 
+/** What became of the last time that a schedule gave its command. */
+export interface LastFiring {
+  at: string;
+  code: string | null;
+  approval: string | null;
+  state: string | null;
+}
+
+/** A command that is given at its times. */
+export interface Schedule {
+  id: string;
+  owner: string;
+  state: string;
+  title: string;
+  cron: string | null;
+  timezone: string;
+  next_at: string | null;
+  next_said: string | null;
+  last: LastFiring | null;
+}
+
 /** Something that may be typed. */
 export interface Verb {
   name: string;

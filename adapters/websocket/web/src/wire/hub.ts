@@ -6,6 +6,7 @@ import { entries } from "../queue/entries";
 import { Value } from "../store";
 import { feed } from "../activity/feed";
 import type { Event, Reply } from "./frames";
+import { get, type Page } from "./http";
 import { Wire, type LinkState, type Question } from "./wire";
 
 export const link = new Value<LinkState>({ kind: "connecting" });
@@ -25,7 +26,10 @@ export function connect(): void {
       card: (card, approval) => entries.put(approval, card),
       event: heard,
       notice: (text) => toast({ kind: "note", text }),
-      link: (state) => link.set(state),
+      link: (state) => {
+        link.set(state);
+        if (state.kind === "live") void catchUp();
+      },
       signedOut: () => location.reload(),
     },
     stillKnown,
@@ -55,10 +59,27 @@ async function asked(question: Question): Promise<Reply> {
   return reply;
 }
 
+const CHANGES = /^(approval|apply|rollback):/;
+
 function heard(event: Event): void {
   feed.put(event);
   if (event.event === "hub:halted") halted.set(haltedBy(event));
   if (event.event === "hub:resumed") halted.set(null);
+}
+
+/** The hub shows what is open by itself; whatever else changed while nobody heard is asked for again. */
+async function catchUp(): Promise<void> {
+  let after = feed.get().at(-1)?.seq ?? feed.from;
+  const changed = new Set<string>();
+  for (;;) {
+    const page = await get<Page<Event>>(`/v1/events?after=${after}&limit=1000`).catch(() => null);
+    for (const event of page?.items ?? []) {
+      if (event.subject !== null && CHANGES.test(event.event)) changed.add(event.subject);
+    }
+    if (!page?.next) break;
+    after = Number(page.next);
+  }
+  for (const id of changed) if (entries.find(id) !== undefined) await look(id);
 }
 
 function haltedBy(event: Event): string {
