@@ -15,7 +15,7 @@ from core.leases.reminding import next_reminder
 from core.leases.ticking import next_deadline
 from hub import notices
 from hub.contracts import DeliveryFailed
-from hub.locks import keep_places, lapsing
+from hub.locks import lapsing
 
 pytestmark = pytest.mark.anyio
 
@@ -46,14 +46,12 @@ async def pass_time(bench: Bench, clock: ManualClock, seconds: float) -> None:
         step = min(seconds, 10.0)
         clock.advance(step)
         seconds -= step
-        if await bench.hub.db.read(lapsing):
-            await bench.hub.db.write(keep_places)
         bench.hub.timers.wake()
 
         async def settled() -> bool:
             now = bench.hub.db.now_us()
             times = (await bench.hub.db.read(next_deadline), await bench.hub.db.read(next_reminder))
-            return all(at is None or at > now for at in times)
+            return all(at is None or at > now for at in times) and not await bench.hub.db.read(lapsing)
 
         await until(settled)
 

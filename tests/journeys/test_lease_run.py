@@ -109,6 +109,15 @@ def test_who_is_terminated_while_waiting_leaves_no_place_behind(standing_hub: Hu
     assert standing_hub.run("lease", "release", *held.stdout.split(), as_="bo").returncode == 0
 
 
+def test_through_the_control_socket_the_operator_is_refused_and_a_hub_that_is_gone_is_named(hub: HubProcess) -> None:
+    refused = hub.run("lease", "run", "env:prod", "--", "true")
+    assert refused.returncode == 3, refused.stderr
+    assert hub.stop() == 0
+    gone_by = hub.run("lease", "run", "env:prod", "--", "true")
+    assert gone_by.returncode == 8
+    assert "no hub runs on this data directory" in gone_by.stderr
+
+
 def test_shared_leases_run_side_by_side_and_a_missing_command_is_a_usage_error(standing_hub: HubProcess) -> None:
     reading = begin(standing_hub, "exec sleep 60", "--shared")
     pid_of(reading)

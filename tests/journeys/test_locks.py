@@ -43,3 +43,7 @@ def test_a_lock_changes_hands_at_the_page_and_lives_through_a_restart(hub: HubPr
         assert bo.say(f"break {number} because I want it")["code"] == "not_allowed"
         assert ana.say(f"break {number} because cai left")["ok"]
         assert "Bo Lind  until" in bo.say("locks")["text"]
+    export = hub.root / "log.jsonl"
+    assert hub.run("audit", "export", str(export)).returncode == 0
+    checked = hub.run("lease", "check-history", str(export))
+    assert (checked.returncode, "3 grants" in checked.stdout) == (0, True), checked.stdout
