@@ -42,6 +42,13 @@ BASE: dict[str, Any] = {
     ],
 }
 
+_ONE = {"adapter": "slack", "bot_token": "${env:BOT}", "signing_secret": "${env:BOT}"}
+SLACK: dict[str, Any] = {"channels": {"slack": _ONE}}
+TWO_SLACKS = {"slack": _ONE, "other": {**_ONE, "path": "/slack/other"}}
+MANY_TEAMS = {
+    "slack": {"adapter": "slack", "client_id": "1.2", "client_secret": "${env:BOT}", "signing_secret": "${env:BOT}"}
+}
+
 Load = Callable[..., Loaded]
 
 
@@ -281,6 +288,17 @@ class TestSecrets:
         ({"actions/deploy/files": ["ops/gone"]}, "there is no file 'ops/gone'"),
         ({"actions/deploy/preview": {"command": ["./ops/deploy"], "secrets": "stdin"}}, "never gets secrets"),
         ({"actions/deploy/visible_to": ["nobody"]}, "group nobody has no members"),
+        ({"policies/1/ask": ["slack:@nobody"]}, "group nobody has no members"),
+        ({"groups": {"oncall": {"from": "chat:S1"}}}, "there is no channel chat"),
+        ({"groups": {"oncall": {"from": "S1"}}}, "is no group of a channel"),
+        ({**SLACK, "groups": {"oncall": {"from": "slack:oncall"}}}, "oncall is no user group of Slack"),
+        (
+            {**SLACK, "groups": {"sre": {"from": "slack:S1"}}},
+            "sre has members in hub.yaml, and slack:S1 shall tell them",
+        ),
+        ({"channels": TWO_SLACKS, "people/ana/slack": "U1"}, "there are several Slack channels"),
+        ({"channels": MANY_TEAMS, "people/ana/slack": "U1"}, "the app can be installed in several workspaces"),
+        ({"channels": MANY_TEAMS, "groups": {"oncall": {"from": "slack:S1"}}}, "S1 is no user group of Slack"),
         ({"actions/deploy/params/service/pattern": "(a"}, "the pattern cannot be used"),
         ({"actions/deploy/params/service/pattern": r"(a)\1"}, "backreferences are not supported"),
         ({"actions/deploy/params/env/enum": [1, 2]}, 'write "1" in quotes'),
@@ -423,3 +441,9 @@ def test_rejections_vetoes_and_reviewers_that_could_be_are_in_the_world(given: L
     assert (world.policies[1].reject, world.policies[1].veto) == (3, ("security",))
     assert world.policies[1].delegation == "members"
     assert world.actions["deploy"].reviewers[0].person == "cai"
+
+
+def test_a_group_that_a_channel_tells_may_fill_any_seat(given: Load) -> None:
+    more = {**SLACK, "groups": {"oncall": {"from": "slack:S1"}}, "people/ana/slack": "U1"}
+    world = given({**more, "policies/1/require": [{"group": "oncall", "count": 2}]}, {"BOT": "xoxb-1"}).world
+    assert world.groups_from == {"oncall": "slack:S1"} and world.people.members("oncall") == frozenset()
