@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import orjson
 from sqlalchemy import bindparam, func, select
 
 from commands.freezing import described
 from commands.requesting import own
 from commands.stopping import NoArgs
+from commands.story import line
 from commands.verb import Args, Call, Outcome, Permission, Verb
 from core.approvals.approval import Approval
 from core.approvals.flags import halted
@@ -20,6 +22,7 @@ from core.approvals.shown import note_shown
 from core.approvals.states import State
 from core.approvals.view import principal_json, view_of
 from core.approvals.whom import who
+from core.audit.entry import decode
 from core.clock import rfc3339
 from core.moments import show_moment, zone_of
 from core.people.directory import Kind
@@ -30,10 +33,13 @@ from core.store.tx import Tx
 
 _LOG = schema.log
 _HISTORY = Statement(
-    select(_LOG.c.seq, _LOG.c.ts, _LOG.c.event, _LOG.c.actor, _LOG.c.channel)
+    select(_LOG.c.seq, _LOG.c.ts, _LOG.c.event, _LOG.c.actor, _LOG.c.channel, _LOG.c.entry)
     .where(_LOG.c.subject == bindparam("subject"))
     .order_by(_LOG.c.seq.desc())
     .limit(50)
+)
+_VALUES = Statement(
+    select(schema.log_value.c.field, schema.log_value.c.value).where(schema.log_value.c.seq == bindparam("seq"))
 )
 _BY_STATE = Statement(select(schema.approval.c.state, func.count().label("n")).group_by(schema.approval.c.state))
 
@@ -105,6 +111,7 @@ def _who(reader: Reader, call: Call, args: IdArgs) -> Outcome:
 def _history(reader: Reader, call: Call, args: IdArgs) -> Outcome:
     approval = own(reader, call, args.id)
     rows = reader.all(_HISTORY, subject=approval.name)[::-1]
+    zone = zone_of(call.principal, call.world.timezone)
     items: list[dict[str, Any]] = [
         {
             "seq": row["seq"],
@@ -112,11 +119,17 @@ def _history(reader: Reader, call: Call, args: IdArgs) -> Outcome:
             "event": row["event"],
             "actor": row["actor"],
             "channel": row["channel"],
+            "text": line(decode(bytes(row["entry"])), _values(reader, row["seq"]), call.world, zone),
         }
         for row in rows
     ]
-    lines = [f"{each['ts']}  {each['event']}  {each['actor'] or ''}" for each in items]
-    return Outcome(text="\n".join(lines), data={"items": items}, approval=approval.id)
+    lines = [f"Times in {zone.key}", *(f"{each['text']}  [{each['event']}]" for each in items)]
+    return Outcome(text="\n".join(lines), data={"items": items, "timezone": zone.key}, approval=approval.id)
+
+
+def _values(reader: Reader, seq: int) -> dict[str, Any]:
+    """The private values of an entry that were not erased."""
+    return {row["field"]: orjson.loads(bytes(row["value"])) for row in reader.all(_VALUES, seq=seq)}
 
 
 def _status(reader: Reader, call: Call, args: NoArgs) -> Outcome:

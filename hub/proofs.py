@@ -205,7 +205,7 @@ class Proofs:
         proof = f"session:{session.id}:{session.expires_at}"
         caller = self._caller(session.principal, session.assurance, proof, may_decide=known.may_decide)
         self._note_seen(known)
-        return caller
+        return replace(caller, evidence={**caller.evidence, "signed_in": session.began})
 
     def _note_seen(self, known: _Known) -> None:
         now = self._clock.monotonic()
@@ -241,11 +241,11 @@ def caller_for(principal: Principal, *, assurance: Assurance, proof: str, may_de
 
 
 def _evidence(proof: str) -> dict[str, str]:
-    """What the log may say of a proof: a key by its prefix, a session by its id, a process by its user."""
+    """What the log may say of a proof: a key by its prefix, a session by its id, a process by its number and user."""
     kind, *rest = proof.split(":")
     match kind:
         case "socket" if len(rest) == 2:
-            return {"uid": rest[1]}
+            return {"pid": rest[0], "uid": rest[1]}
         case "key" | "session" if rest:
             return {kind: rest[0]}
     return {}

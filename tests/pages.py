@@ -12,8 +12,12 @@ from commands.grammar import parse
 from config.hub import build
 from config.loader import load
 from config.settings import read
+from core.approvals.paging import each_in
+from core.approvals.shown import READING_US, note_shown
+from core.approvals.states import State
 from core.approvals.view import view
 from core.people.assurance import Assurance
+from core.store.tx import Tx
 from hub.contracts import Command, Inbound, Sender
 from hub.hub import Hub
 
@@ -56,7 +60,9 @@ async def _say(hub: Hub, line: str) -> str:
     assert found is not None, line
     who, mark, text = found.groups()
     given: dict[str, Any] = {"text": text}
-    if text.split()[0] in DECIDING:  # people decide on what they were shown; the page's readers press a button
+    if text.split()[:2] in (["approve", "all"], ["reject", "all"]):  # the page's readers have seen the cards
+        await hub.db.write(_shown, who)
+    elif text.split()[0] in DECIDING:  # people decide on what they were shown; the page's readers press a button
         verb, args = parse(text, hub.registry, hub.world.actions)
         name = args["id"] if "id" in args else args["ids"][0]
         seen = await hub.db.read(view, hub.world, int(name[1:]))
@@ -68,6 +74,13 @@ async def _say(hub: Hub, line: str) -> str:
         await _checked(hub, name)
         return f"{name} {reply.text}"
     return reply.text
+
+
+def _shown(tx: Tx, person: str) -> None:
+    """The cards of everything under review were shown to that person long enough ago."""
+    for each in each_in(tx, State.REVIEWING):
+        at = tx.now_us - READING_US - 1
+        note_shown(tx, approval=each.id, revision=each.revision, person=person, at_us=at)
 
 
 async def _checked(hub: Hub, approval: str) -> None:

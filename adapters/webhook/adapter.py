@@ -85,7 +85,7 @@ class WebhookAdapter:
             message_id=proven.message_id,
             body_hash=proven.body_hash,
             may_decide=may_decide,
-            evidence={"hook": hook.name, "verify": hook.verify},
+            evidence={"hook": hook.name, "verify": hook.verify, **proven.evidence},
         )
         try:
             try:
@@ -111,7 +111,8 @@ class WebhookAdapter:
         caller = await self._hub.authenticate({"authorization": authorization}) if authorization else None
         if caller is None or caller.principal != hook.principal:
             raise Unproven("bad_signature", "the key is missing, wrong, or not that of this hook")
-        proven = Proven(message_id=headers.get("idempotency-key"), body_hash=parse.body_hash(body))
+        message = headers.get("idempotency-key")
+        proven = Proven(message_id=message, body_hash=parse.body_hash(body), evidence=caller.evidence)
         return proven, sender, caller.assurance, caller.may_decide
 
     async def post(self, post: Post) -> str:

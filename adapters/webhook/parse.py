@@ -11,7 +11,7 @@ import hmac
 from base64 import b64decode
 from binascii import Error as BadBase64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -36,6 +36,8 @@ class Proven:
 
     message_id: str | None
     body_hash: bytes
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    """What tells this message or its sender apart, for the log and receipts: an id, a hash, a key's prefix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,7 @@ def _standard(secrets: tuple[str, ...], headers: Mapping[str, str], body: bytes,
             fits |= hmac.compare_digest(expected, signature)
     if not fits:
         raise ValueError("no signature fits")
-    return Proven(message_id=message_id, body_hash=body_hash(body))
+    return Proven(message_id=message_id, body_hash=body_hash(body), evidence={"webhook_id": message_id})
 
 
 def _signatures(given: str) -> list[bytes]:
@@ -112,7 +114,7 @@ def _github(secrets: tuple[str, ...], headers: Mapping[str, str], body: bytes) -
     if not fits:
         raise ValueError("no signature fits")
     hashed = body_hash(body)
-    return Proven(message_id=f"sha256:{hashed.hex()}", body_hash=hashed)
+    return Proven(message_id=f"sha256:{hashed.hex()}", body_hash=hashed, evidence={"sha256": hashed.hex()})
 
 
 def authenticate(key: bytes, message: bytes) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -12,8 +11,15 @@ from config.cli.asking import finish
 from config.cli.exits import Exit, Failure
 from config.cli.options import AsJson, Because, DataPath, settings
 from config.cli.output import answer, progress
+from config.cli.picking import Chosen
 
 ApprovalId = Annotated[str, typer.Argument(metavar="A142", help="The id of a request.")]
+ApprovalIds = Annotated[
+    list[str] | None, typer.Argument(metavar="[A142…]", help="The ids of requests.", show_default=False)
+]
+From = Annotated[str | None, typer.Option("--from", help="All that wait for you from this requester.")]
+ForAction = Annotated[str | None, typer.Option("--action", help="All that wait for you for this action.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be decided on, and decide nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: decide on what is shown now.")]
 Digest = Annotated[
     str | None, typer.Option(help="Decide only if this is still its digest; nothing is asked.", show_default=False)
@@ -31,55 +37,87 @@ def show(approval: ApprovalId, data: DataPath = None, as_json: AsJson = False) -
 
 
 def approve(
-    approval: ApprovalId,
+    approvals: ApprovalIds = None,
     because: Because = None,
     yes: Yes = False,
     digest: Digest = None,
+    requester: From = None,
+    action: ForAction = None,
+    dry_run: DryRun = False,
     data: DataPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Agree to a request, after looking at it."""
-    _decide("approve", approval, because, yes=yes, digest=digest, data=data, as_json=as_json)
+    """Agree to requests, after looking at them: by their ids, or all that wait for you from somebody or for an action."""
+    named = Chosen(ids=tuple(approvals or ()), requester=requester, action=action, digest=digest)
+    _decide("approve", named, because, yes=yes, dry_run=dry_run, data=data, as_json=as_json)
 
 
 def reject(
-    approval: ApprovalId,
+    approvals: ApprovalIds = None,
     because: Because = None,
     yes: Yes = False,
     digest: Digest = None,
+    requester: From = None,
+    action: ForAction = None,
+    dry_run: DryRun = False,
     data: DataPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Refuse a request."""
-    _decide("reject", approval, because, yes=yes, digest=digest, data=data, as_json=as_json)
+    """Refuse requests: by their ids, or all that wait for you from somebody or for an action."""
+    named = Chosen(ids=tuple(approvals or ()), requester=requester, action=action, digest=digest)
+    _decide("reject", named, because, yes=yes, dry_run=dry_run, data=data, as_json=as_json)
 
 
 def _decide(
-    verdict: str, approval: str, because: str | None, *, yes: bool, digest: str | None, data: Any, as_json: bool
+    verdict: str, named: Chosen, because: str | None, *, yes: bool, dry_run: bool, data: Any, as_json: bool
 ) -> None:
-    """Send the verdict on exactly the revision that was shown (P2)."""
+    """Send the verdict on exactly the revisions that were shown (P2), each decided for itself."""
     from config.cli.client import Client
     from config.cli.picture import card
 
     with Client(settings(data=data)) as client:
-        seen: Mapping[str, Any] = client.get(f"/v1/approvals/{approval}")
-        if digest is None:
-            progress(card(seen))
-            if seen.get("digest") is None:
-                raise Failure("not_in_review", f"{seen['id']} is {seen['state']}; there is nothing to decide yet")
-            if not yes:
-                _confirm(verdict, seen)
-            digest = str(seen["digest"])
-        after = client.post(f"/v1/approvals/{approval}/{verdict}", {"digest": digest, "comment": because})
-    answer(f"{after['id']} is {after['state']}", after, as_json=as_json)
+        seen = named.look(client)
+        if named.digest is None or dry_run:
+            for each in seen:
+                progress(card(each))
+        if dry_run:
+            names = " ".join(str(each["id"]) for each in seen)
+            answer(f"would {verdict} {names or 'nothing'}", {"ok": True, "items": seen}, as_json=as_json)
+            return
+        for each in seen if named.digest is None else ():
+            if each.get("digest") is None:
+                raise Failure("not_in_review", f"{each['id']} is {each['state']}; there is nothing to decide yet")
+        if named.digest is None and seen and not yes:
+            _confirm(verdict, [str(each["id"]) for each in seen])
+        if len(named.ids) == 1:
+            digest = named.digest or str(seen[0]["digest"])
+            after = client.post(f"/v1/approvals/{named.ids[0]}/{verdict}", {"digest": digest, "comment": because})
+            answer(f"{after['id']} is {after['state']}", after, as_json=as_json)
+            return
+        items = [{"id": each["id"], "digest": each["digest"]} for each in seen]
+        done = (
+            client.post("/v1/approvals/batch", {"verdict": verdict, "items": items, "comment": because})
+            if items
+            else {}
+        )
+    _answered(done.get("items", []), as_json=as_json)
 
 
-def _confirm(verdict: str, seen: Mapping[str, Any]) -> None:
+def _answered(items: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Say what became of each; exit 3 when one was refused."""
+    lines = [f"{each['id']} is {each['state']}" if each["ok"] else f"{each['id']}: {each['detail']}" for each in items]
+    ok = all(each["ok"] for each in items)
+    answer("\n".join(lines) or "Nothing like that waits for you.", {"ok": ok, "items": items}, as_json=as_json)
+    if not ok:
+        raise typer.Exit(Exit.REFUSED)
+
+
+def _confirm(verdict: str, names: list[str]) -> None:
     if not sys.stdin.isatty():
         raise Failure("not_confirmed", f"nobody is there to ask; add --yes to {verdict} what is shown", Exit.USAGE)
     progress("")
-    if not typer.confirm(f"{verdict.capitalize()} {seen['id']}?", err=True):
-        raise Failure("not_confirmed", f"{seen['id']} is as it was")
+    if not typer.confirm(f"{verdict.capitalize()} {', '.join(names)}?", err=True):
+        raise Failure("not_confirmed", f"{', '.join(names)}: as before")
 
 
 def queue(

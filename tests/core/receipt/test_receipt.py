@@ -64,6 +64,19 @@ async def test_a_receipt_says_who_approved_what_with_which_proof_and_what_ran(ho
     assert opened["comment"] == '"fine"'
 
 
+async def test_a_receipt_says_how_whoever_decided_in_a_browser_had_signed_in(house: House) -> None:
+    seen = await house.review("cai")
+    for who in ("ana", "bo"):
+        headers = {**await house.cookie(who), "origin": "http://127.0.0.1:8000"}
+        path = f"/v1/approvals/{seen['id']}/approve"
+        done = await house.http.post(path, json={"digest": seen["digest"]}, headers=headers)
+        assert done.status_code == 200, done.text
+    receipt, key = await receipt_of(house, seen["id"])
+    for each in verify(receipt, [key]).decisions:
+        assert each.assurance == "signed_in"
+        assert each.evidence.keys() == {"session", "signed_in"} and each.evidence["signed_in"] == "test"
+
+
 async def test_the_command_checks_a_receipt_with_a_key_alone(house: House, tmp_path: Path) -> None:
     receipt, key = await receipt_of(house, await approved(house))
     file, key_file = tmp_path / "receipt.json", tmp_path / "key"
