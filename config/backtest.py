@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from config import past
+from core.approvals.glass import demand_may_break
 from core.approvals.proposal import wished
 from core.audit.entry import Entry
 from core.clock import rfc3339
@@ -34,9 +35,13 @@ class Treatment:
     """The groups that have a seat."""
     asked: frozenset[str]
     """Everybody who could fill one."""
+    glass: bool = False
+    """Whether it runs at once, by break-glass."""
 
     @property
     def words(self) -> str:
+        if self.glass:
+            return f"{self.policy}: break-glass"
         return f"{self.policy}: {', '.join(self.seats) or 'nobody'}"
 
 
@@ -61,13 +66,16 @@ class Load:
     """Group -> how many requests had a seat for it."""
     nobody: int = 0
     """Requests that were allowed with nobody asked."""
+    glass: int = 0
+    """Requests that were run by break-glass."""
 
     def add(self, treated: Treatment | None) -> None:
         """Count one request; None for one that is refused."""
         if treated is not None:
             self.people.update(treated.asked)
             self.groups.update(treated.groups)
-            self.nobody += not treated.seats
+            self.nobody += not treated.seats and not treated.glass
+            self.glass += treated.glass
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,6 +88,8 @@ class Backtest:
     """The first of those that changed."""
     skipped: Counter[str] = field(default_factory=Counter)
     """Why a request could not be replayed -> how many."""
+    granted: int = 0
+    """Those replayed that a grant had approved: nobody was asked, and under another policy people would be."""
     before: Load = field(default_factory=Load)
     after: Load = field(default_factory=Load)
 
@@ -113,27 +123,30 @@ def backtest(
     was refused when it was asked for left no parameters, so it is only counted.
     """
     found, now, then = Backtest(), _Rules(before), _Rules(after)
+    granted = past.by_grant(reader)
     for asked in past.asked(reader, since_us=since_us, progress=progress):
         if asked.refused is not None:
             found.skipped[f"it was refused when it was asked for: {asked.refused}"] += 1
         elif asked.params is None:
             found.skipped["its parameters were erased"] += 1
         else:
-            _replay(found, now, then, asked.entry, asked.params)
+            replayed = _replay(found, now, then, asked.entry, asked.params)
+            found.granted += replayed and asked.entry.subject in granted
     return found
 
 
-def _replay(found: Backtest, before: _Rules, after: _Rules, entry: Entry, params: dict[str, Any]) -> None:
+def _replay(found: Backtest, before: _Rules, after: _Rules, entry: Entry, params: dict[str, Any]) -> bool:
+    """Whether the request could be replayed; how it is treated is counted."""
     was, why = before.treat(entry, params)
     if was is None:
         found.skipped[f"the configuration of now: {why}"] += 1
-        return
+        return False
     then, why = after.treat(entry, params)
     found.replayed += 1
     found.before.add(was)
     found.after.add(then)
     if then is not None and (was.policy, was.seats, was.asked) == (then.policy, then.seats, then.asked):
-        return
+        return True
     found.changed += 1
     if len(found.listed) < MOST_LISTED:
         found.listed.append(
@@ -146,6 +159,7 @@ def _replay(found: Backtest, before: _Rules, after: _Rules, entry: Entry, params
                 after=then.words if then is not None else f"refused: {why}",
             )
         )
+    return True
 
 
 class _Rules:
@@ -176,6 +190,8 @@ class _Rules:
             ).policy
         except Refusal as refusal:
             return None, refusal.code
+        if entry.details.get("glass"):
+            return _broken(world, policy, requester, Assurance.parse(str(entry.details.get("assurance"))))
         key = policy.name, name, requester.id
         if key not in self._known:
             self._known[key] = _treatment(world, policy, requester)
@@ -193,3 +209,13 @@ def _treatment(world: World, policy: Policy, requester: Principal) -> tuple[Trea
         groups=frozenset(each.group for each in policy.require if each.group is not None),
         asked=frozenset(each for each in ballot.candidates() if ballot.eligible(each)),
     ), ""
+
+
+def _broken(world: World, policy: Policy, requester: Principal, assurance: Assurance) -> tuple[Treatment | None, str]:
+    """How what was run by break-glass is treated: the same, or refused."""
+    barred = barred_by(requester.id, requester.owners, world.people)
+    try:
+        demand_may_break(Ballot(policy, world.people, barred), requester, assurance)
+    except Refusal as refusal:
+        return None, refusal.code
+    return Treatment(policy=policy.name, seats=(), groups=frozenset(), asked=frozenset(), glass=True), ""

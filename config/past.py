@@ -32,6 +32,7 @@ _PARAMS = Statement(
     )
 )
 _SIZE = Statement(select(func.max(_L.seq).label("size")))
+_USES = Statement(select(_L.entry).where(_L.event == literal_column("'grant:used'")))
 _TS = Statement(select(_L.ts).where(_L.seq == bindparam("seq")))
 
 
@@ -61,10 +62,15 @@ def asked(reader: Reader, *, since_us: int, progress: Callable[[int, int], objec
             if entry.event == "approval:requested":
                 given = params.get(row["seq"])
                 yield Asked(entry=entry, params=orjson.loads(given) if given is not None else None)
-            elif entry.details.get("verb") == "request":
+            elif entry.details.get("verb") in ("request", "break-glass"):
                 yield Asked(entry=entry, params=None, refused=str(entry.details.get("code")))
         after = up_to
         progress(after - start, size - start)
+
+
+def by_grant(reader: Reader) -> frozenset[str]:
+    """The requests that a grant approved, by id."""
+    return frozenset(str(decode(bytes(row["entry"])).details["approval"]) for row in reader.all(_USES))
 
 
 def _before(reader: Reader, since_us: int, size: int) -> int:

@@ -41,7 +41,7 @@ class Eyes:
 
     def needs(self, entry: Committed) -> str | None:
         """The approval that has to be looked up before `show`; None when nothing has."""
-        subject = entry.subject
+        subject = _about(entry)
         if self._open or subject is None or not subject.startswith("A") or subject in self._seen:
             return None
         return subject
@@ -61,7 +61,7 @@ class Eyes:
 
     def show(self, entry: Committed) -> News:
         """The entry as this principal may see it."""
-        subject = entry.subject or ""
+        subject = _about(entry) or ""
         details = {}
         if subject.startswith("A"):
             if self._open or self._seen.get(subject, False):
@@ -80,6 +80,13 @@ class Eyes:
             channel=entry.channel,
             details=details,
         )
+
+
+def _about(entry: Committed) -> str | None:
+    """What decides who may see the entry: its subject, and for a grant the approval that it was chosen with."""
+    if entry.event.startswith("grant:"):
+        return str(entry.details["chosen_on"])
+    return entry.subject
 
 
 def eyes_of(world: World, caller: Caller) -> Eyes:

@@ -101,6 +101,12 @@ def _lines(found: Backtest) -> list[str]:
     lines += [f"  {person} could be asked {now} times, not {was} ({now - was:+})" for person, was, now in found.people]
     if found.before.nobody != found.after.nobody:
         lines.append(f"  allowed with nobody asked: {found.after.nobody}, not {found.before.nobody}")
+    if found.before.glass or found.after.glass:
+        lines.append(f"  run by break-glass: {found.after.glass}, not {found.before.glass}")
+    if found.granted:
+        lines.append(
+            f"  {found.granted} had been approved by a grant; a policy that changes ends it, and people are asked"
+        )
     return lines + [f"  {count} not replayed: {why}" for why, count in sorted(found.skipped.items())]
 
 
@@ -115,5 +121,7 @@ def _as_json(found: Backtest) -> dict[str, Any]:
         "asked": rows("person", found.people),
         "groups": rows("group", found.groups),
         "allowed": {"before": found.before.nobody, "after": found.after.nobody},
+        "break_glass": {"before": found.before.glass, "after": found.after.glass},
+        "granted": found.granted,
         "skipped": dict(found.skipped),
     }

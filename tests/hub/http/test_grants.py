@@ -119,3 +119,7 @@ async def test_what_is_hidden_has_hidden_grants(house: House) -> None:
     assert (await house.ask("cai", "GET", "/v1/grants/G1")).status_code == 404
     assert (await house.ask("cai", "DELETE", "/v1/grants/G1")).status_code == 404
     assert len((await house.ask("bo", "GET", "/v1/grants")).json()["items"]) == 1
+    for who, seen_by in (("cai", {}), ("bo", None)):
+        told = (await house.ask(who, "GET", "/v1/events?event=grant:created")).json()["items"]
+        assert [each["subject"] for each in told] == ["G1"]
+        assert seen_by is None or told[0]["details"] == seen_by
