@@ -7,9 +7,16 @@ import time
 
 import pytest
 from processes import PEOPLE, HubProcess, StartHub
-from sockets import page
+from sockets import Page, page
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+
+
+def talk_on(agent: Page) -> None:
+    """Says something again and again, for ten seconds."""
+    for _ in range(100):
+        agent.say("whoami")
+        time.sleep(0.1)
 
 
 def test_an_agent_is_heard_over_the_websocket_told_in_the_shell_and_suspended(hub: HubProcess) -> None:
@@ -36,9 +43,7 @@ def test_an_agent_is_heard_over_the_websocket_told_in_the_shell_and_suspended(hu
         done = hub.run("say", "suspend deploy-bot because it is out of hand", as_="ana")
         assert done.returncode == 0, done.stderr
         with pytest.raises(ConnectionClosed):
-            for _ in range(100):
-                bot.say("whoami")
-                time.sleep(0.1)
+            talk_on(bot)
         assert bo.get(f"/v1/approvals/{asked}").json()["state"] in ("REJECTED", "WITHDRAWN")
         assert bo.get("/v1/agents/deploy-bot").json()["state"] == "suspended"
     headers = {"Authorization": f"Bearer {hub.key('deploy-bot')}"}
