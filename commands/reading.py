@@ -26,10 +26,12 @@ from core.audit.entry import decode
 from core.clock import rfc3339
 from core.moments import show_moment, zone_of
 from core.people.directory import Kind
+from core.schedules.schedule import living
 from core.store import schema
 from core.store.rows import Reader
 from core.store.statement import Statement
 from core.store.tx import Tx
+from core.triggers.standing import standings
 
 _LOG = schema.log
 _HISTORY = Statement(
@@ -142,6 +144,9 @@ def _status(reader: Reader, call: Call, args: NoArgs) -> Outcome:
     owed = all_owed(reader)
     late = sum(each.due_at <= reader.now_us for each in owed)
     lines = [f"Reviews owed after break-glass: {len(owed)}, {late} of them overdue; see `queue all`"] if owed else []
+    scheduled, switched_off = living(reader), _switched_off(reader, call)
+    lines += [f"Scheduled: {len(scheduled)}; see `schedules`"] if scheduled else []
+    lines += [f"The trigger {name} is switched off by {by}" for name, by in switched_off.items()]
     lines += [f"Frozen by {each.name}: {described(each, zone)}" for each in frozen]
     return Outcome(
         text="\n".join([text, *lines]),
@@ -151,9 +156,18 @@ def _status(reader: Reader, call: Call, args: NoArgs) -> Outcome:
             "reviews_owed": len(owed),
             "reviews_overdue": late,
             "freezes": [each.as_json() for each in frozen],
+            "schedules": len(scheduled),
+            "triggers_off": sorted(switched_off),
             "config": call.world.version,
         },
     )
+
+
+def _switched_off(reader: Reader, call: Call) -> dict[str, str]:
+    """The triggers that somebody switched off, with who did."""
+    places = standings(reader)
+    found = ((name, places[name].disabled_by) for name in call.world.triggers if name in places)
+    return {name: by for name, by in found if by is not None}
 
 
 def _whoami(tx: Tx, call: Call, args: NoArgs, prepared: None) -> Outcome:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from commands import freezing, leasing, requesting, steering
+from commands import freezing, locking, requesting, steering
 from commands.permitting import demand_may
 from commands.requesting import checked_reason
 from commands.timetable import as_json, said
@@ -29,7 +29,7 @@ from core.store.tx import Tx
 
 SCHEDULABLE = {
     verb.name: verb
-    for verb in (*requesting.VERBS, *leasing.VERBS, *freezing.VERBS)
+    for verb in (*requesting.VERBS, *locking.VERBS, *freezing.VERBS)
     if verb.name in ("request", "lock", "freeze")
 }
 """The verbs that may be scheduled, a closed list: nothing here decides, overrides or lets anybody in."""

@@ -27,8 +27,10 @@ from core.audit.anchors import is_outside, parse_anchor, read_notes
 from core.clock import SystemClock, rfc3339, show_duration
 from core.errors import Refusal, StoreError
 from core.people.told import told_groups
+from core.schedules.schedule import living
 from core.store.migrate import is_current
 from core.store.sqlite import RESERVE_BYTES
+from core.triggers.standing import standings
 from core.world import World
 from hub.asking import places, sources
 from hub.receiving import refusing
@@ -82,6 +84,7 @@ def examine(settings: Settings) -> list[Examined]:
         found += _safely(partial(_frozen, world=loaded.world), settings)
         found += _safely(_owed, settings)
         found += _safely(_unreached, settings)
+        found += _safely(partial(_automation, world=loaded.world), settings)
         found += _secrets_files(settings, loaded)
         found += _channels(settings, loaded)
     return found
@@ -283,6 +286,24 @@ def _unreached(settings: Settings) -> Iterator[Examined]:
             if told.problem is not None:
                 since = rfc3339(told.at)[:16].replace("T", " ") if told.at else "never"
                 yield warn(f"{source} was read last {since} UTC: {told.problem}", "once it is stale it counts as empty")
+
+
+def _automation(settings: Settings, world: World) -> Iterator[Examined]:
+    """Schedules that do not get what they ask for, and triggers that somebody switched off."""
+    if settings.database_url is None and not (settings.data / "hub.db").exists():
+        return
+    if not is_current(settings.database):
+        return
+    with reading(settings) as reader:
+        for each in living(reader):
+            remedy = f"`unschedule {each.name}`, or give {each.owner} what it needs"
+            if world.people.find(each.owner) is None:
+                yield warn(f"{each.name} is of {each.owner}, who is no longer there: it ends when it is due", remedy)
+            elif each.last_code not in (None, "ok"):
+                yield warn(f"{each.name} of {each.owner} was refused last ({each.last_code})", remedy)
+        for name, place in standings(reader).items():
+            if place.disabled_by is not None:
+                yield warn(f"the trigger {name} is switched off by {place.disabled_by}", f"`trigger enable {name}`")
 
 
 def _secrets_files(settings: Settings, loaded: Loaded) -> Iterator[Examined]:

@@ -118,6 +118,8 @@ def _fields(approval: Mapping[str, Any]) -> Iterator[Field]:
     yield from _run(approval)  # once it ran, how that went is what its readers came for
     yield from _asked_nobody(approval)
     yield from _bound(approval)
+    if approval.get("cause"):
+        yield Field(label="By itself", value=_cause(str(approval["cause"])))
     yield from _earlier(approval)
     yield Field(label="Needs", value=_needed(approval))
     yield from _again(approval)
@@ -170,6 +172,12 @@ def _bound(approval: Mapping[str, Any]) -> Iterator[Field]:
     if approval.get("resources"):
         yield Field(label="Locks", value=show(", ".join(approval["resources"])), code=True)
     yield Field(label="Policy", value=show(str(approval["policy"])))
+
+
+def _cause(by: str) -> str:
+    """What made the hub ask in the requester's name."""
+    kind, colon, name = by.partition(":")
+    return f"the {kind} {show(name)} asked for it" if colon else f"the schedule {show(by)} asked for it"
 
 
 def _earlier(approval: Mapping[str, Any]) -> Iterator[Field]:

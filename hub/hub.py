@@ -187,7 +187,7 @@ class Hub:
             count=self._count,
         )
         self.triggering = Triggering(db, give=self.pipeline.give, world=lambda: self._world)
-        self.scheduler = Scheduler(db, give=self.pipeline.give, world=lambda: self._world, tell=self.tell)
+        self.scheduler = Scheduler(db, give=self.pipeline.give, world=lambda: self._world, tell=self.messenger.plan)
         db.on_committed = self._committed
         db.writer.on_stall = forgive
         db.writer.on_batch = self.metrics.batch

@@ -26,7 +26,8 @@ from hub.pipeline import Answer, Occasion
 _TICK_SECONDS = 1.0
 
 Give = Callable[[Call, Verb, Mapping[str, Any], Occasion], Awaitable[Answer]]
-Tell = Callable[[Tx, Principal, str], None]
+Tell = Callable[[Tx, Principal, str, str], None]
+"""(transaction, person, what it is about, words): the person will be told."""
 
 logger = logging.getLogger("interlock.schedules")
 
@@ -61,7 +62,7 @@ class _Due:
     def say(self, tx: Tx, text: str) -> None:
         """Its owner, or who answers for its owner, is told."""
         for person in self.people:
-            self.tell(tx, person, text)
+            self.tell(tx, person, self.schedule.name, text)
 
 
 class Scheduler:

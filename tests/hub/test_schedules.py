@@ -16,6 +16,7 @@ from sqlalchemy import literal_column, update
 from commands.registry import Registry
 from commands.scheduling import SCHEDULABLE
 from commands.verb import Permission
+from config.doctor import examine
 from config.hub import build
 from config.settings import Settings
 from core.audit.state_match import match_state
@@ -63,7 +64,7 @@ class Hall:
     @asynccontextmanager
     async def open(self, people: str = PEOPLE, actions: str = ACTIONS + SECRET) -> AsyncIterator[Bench]:
         hub = make_hub(self.folder, people=people, actions=actions, clock=self.clock)
-        hub._tell = lambda principal, text: self.told.append((principal.id, text))  # type: ignore[method-assign]
+        hub.messenger._tell = lambda principal, text: self.told.append((principal.id, text))
         async with running(hub) as self.bench:
             yield self.bench
 
@@ -143,6 +144,9 @@ async def test_a_schedule_gives_its_command_at_each_of_its_times_as_its_owner(ha
         approval = await bench.state("A1")
         assert (approval["requester"]["id"], approval["params"], approval["cause"]) == ("ana", {"text": "hello"}, "S1")
         assert approval["reason"] == "every morning"
+        card = (await bench.ask("bo", "show", id="A1")).card
+        assert card is not None
+        assert ("By itself", "the schedule S1 asked for it") in [(each.label, each.value) for each in card.fields]
         await bench.until_state("A1", "REVIEWING")
         refused = await bench.ask("ana", "approve", ids=["A1"], digest=(await bench.state("A1"))["digest"])
         assert refused.code == "own_request"
@@ -188,6 +192,10 @@ async def test_it_is_authorised_anew_at_its_time_and_its_owner_is_told_once(hall
         assert [who for who, _ in hall.told] == ["bo"]
         assert (await bench.events("command:refused")) == ["command:refused"] * 2
         assert (await bench.events("approval:")) == []
+        assert "Scheduled: 1" in (await bench.say("bo", "status")).text
+    settings = Settings(config=hall.folder / "hub.yaml", data=hall.folder / "data", environ={})
+    (found,) = [each for each in examine(settings) if "S1" in each.what]
+    assert found.what == "S1 of bo was refused last (unknown_action)"
 
 
 async def test_a_schedule_of_somebody_who_left_ends(hall: Hall) -> None:
@@ -247,14 +255,19 @@ async def test_a_scheduled_freeze_says_how_long_and_begins_at_its_time(hall: Hal
         assert [each["until"] for each in frozen] == ["2026-01-01T20:00:00.000000Z"]
 
 
-async def test_a_scheduled_lock_that_is_held_by_another_is_refused_and_recorded(hall: Hall) -> None:
+async def test_a_scheduled_lock_waits_for_its_turn_as_a_typed_one_does(hall: Hall) -> None:
     async with hall.open() as bench:
         assert (await bench.say("bo", "schedule 9:00 in UTC lock env:prod for 1h because of the backup")).ok
         assert (await bench.say("cai", "lock env:prod for 3h")).ok
         await hall.pass_time(1)
-        one = await hall.until_one(lambda each: each["fired"] == 1)
-        assert one["last"]["code"] not in ("ok", None)
-        assert hall.told[0][0] == "bo"
+        await hall.until_one(lambda each: each["fired"] == 1)
+        assert (await bench.say("cai", "unlock L1")).ok
+        await until(lambda: _counts(bench, "lease:acquired", 2))
+        assert "Bo Lind" in (await bench.say("cai", "locks")).text
+
+
+async def _counts(bench: Bench, event: str, count: int) -> bool:
+    return len(await bench.events(event)) == count
 
 
 async def test_only_the_owner_and_administrators_pause_and_end_it_and_only_the_owner_fires_it(hall: Hall) -> None:
@@ -286,7 +299,8 @@ async def test_who_answers_for_an_agent_controls_its_schedules_and_its_budget_ho
             await hall.pass_time(1)
             one = await hall.until_one(lambda each, count=count: each["fired"] == count)  # type: ignore[misc]
         assert one["last"]["code"] == "budget"
-        assert hall.told == [("cai", hall.told[0][1])]
+        assert (await bench.events("agent:budget")) == ["agent:budget"]
+        assert [who for who, _ in hall.told] == ["cai"], "once, by that event alone"
         assert [each["id"] for each in (await bench.ask("cai", "schedules", which="mine")).data["items"]] == ["S1"]
         assert (await bench.say("cai", "unschedule S1")).ok
         assert code(await bench.say("bo", "pause deploy-bot")) != "ok"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hubs import Bench, make_hub, running, until
 
+from config.doctor import examine
 from config.hub import build
 from config.settings import Settings
 from core.audit.log import Committed
@@ -227,6 +228,9 @@ async def test_it_is_switched_off_and_on_by_whom_may_and_skips_what_happened_mea
         assert (await bench.say("ana", "trigger disable nothing")).code == "not_found"
         await rejected(bench, "meanwhile")
         assert "off by ana" in (await bench.say("bo", "triggers")).text
+        assert "The trigger after-no is switched off by ana" in (await bench.say("bo", "status")).text
+    settings = Settings(config=tmp_path / "hub.yaml", data=tmp_path / "data", environ={})
+    assert [each.level for each in examine(settings) if "switched off by ana" in each.what] == ["warn"]
     async with bench_in(tmp_path) as bench:
         assert (await bench.say("ana", "trigger enable after-no")).ok
         await rejected(bench, "then")
