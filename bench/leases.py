@@ -112,7 +112,7 @@ async def reclaims(leases: int) -> dict[str, float]:
         async with _open(folder) as db:
             last = 0
             for number in range(leases):
-                lease = await _ask(db, f"bench:{number}", "dead", 0, ttl_seconds=4)
+                lease = await _ask(db, f"bench:{number}", "dead", 0, ttl_seconds=10)
                 assert isinstance(lease, Lease) and lease.expires_at
                 last = lease.expires_at
             await asyncio.gather(*(_ask(db, f"bench:{number}", f"w{number}", 600) for number in range(leases)))
