@@ -46,7 +46,7 @@ def greeting(hub: Hub, facts: Mapping[str, Any], signin: Mapping[str, str]) -> s
         "Two people, two windows (each link signs in once, within 15 minutes):",
         "",
         f"  1. As Ana, open   {signin['ana']}",
-        f"     and type       {COMMAND}",
+        f"     under Remote   {COMMAND}",
         "",
         "  2. As Bo, in a private window or another browser,",
         f"     open           {signin['bo']}",
