@@ -8,15 +8,16 @@ from pydantic import Field, field_validator, model_validator
 
 from commands.lease_breaking import break_lease, permitted
 from commands.leasing import LeaseArgs, TicketArgs, cancel_place, lease_json, ticket_json
+from commands.lock_wording import held_text, holder_text, name_of, place_text
 from commands.requesting import checked_reason
 from commands.stopping import NoArgs
 from commands.verb import Args, Call, Outcome, Permission, Verb
-from core.clock import parse_duration, show_duration
+from core.clock import parse_duration
 from core.errors import NotFound, Refusal
 from core.leases.acquiring import acquire
 from core.leases.ending import release
 from core.leases.extending import extend
-from core.leases.lease import Holder, Lease, Ticket
+from core.leases.lease import Lease
 from core.leases.reading import in_the_way, live, principal_of, queue
 from core.leases.replacing import transfer
 from core.leases.request import Acquire, Mode
@@ -112,48 +113,12 @@ def _lock(tx: Tx, call: Call, args: LockArgs, prepared: None) -> Outcome:
     if got.state == "refused":
         refusal = got.refusal()
         return Outcome(ok=False, code=refusal.code, text=refusal.message, refusal=refusal)
-    lines = [f"{_who(call, each)}." for each in in_the_way(tx, got)]
+    lines = [f"{holder_text(call, each)}." for each in in_the_way(tx, got)]
     lines.append(
         f"{got.id}: you are {place_text(got)} for {', '.join(got.resources)}. You hear when it is yours; "
         f"`cancel {got.id}` gives the place up."
     )
     return Outcome(text="\n".join(lines), data={"ticket": ticket_json(got)}, record=False)
-
-
-def held_text(call: Call, lease: Lease) -> str:
-    """What whoever locked something reads."""
-    shared = " together with others" if lease.mode == _SHARED else ""
-    until = show_moment(lease.expires_at or 0, zone_of(call.principal, call.world.timezone))
-    return f"{lease.lock_id}: you hold {', '.join(lease.resources)}{shared} until {until}"
-
-
-def place_text(ticket: Ticket) -> str:
-    """`2nd in the queue, about 12m`."""
-    text = f"{ordinal(ticket.position)} in the queue"
-    if ticket.expected_seconds is None:
-        return text
-    return f"{text}, about {show_duration(max(60.0, round(ticket.expected_seconds / 60) * 60.0))}"
-
-
-def ordinal(number: int) -> str:
-    """`1st`, `2nd`, `11th`."""
-    ends = {1: "st", 2: "nd", 3: "rd"}
-    return f"{number}{'th' if number % 100 in (11, 12, 13) else ends.get(number % 10, 'th')}"
-
-
-def _name(call: Call, principal: str) -> str:
-    found = call.world.people.find(principal)
-    return found.name if found is not None else principal
-
-
-def _who(call: Call, holder: Holder) -> str:
-    """`Bo Lind has env:prod (L7) until …: migration`."""
-    text = f"{_name(call, holder.principal)} has {', '.join(holder.resources)} ({holder.lock_id})"
-    if holder.expires_at is None:
-        text += ", closed: how its run ended is unknown"
-    else:
-        text += f" until {show_moment(holder.expires_at, zone_of(call.principal, call.world.timezone))}"
-    return f"{text}: {holder.purpose}" if holder.purpose else text
 
 
 def _extend(tx: Tx, call: Call, args: ExtendArgs, prepared: None) -> Outcome:
@@ -189,7 +154,7 @@ def _takes_away(tx: Tx, call: Call, lock_id: str) -> bool:
 
 def _break(tx: Tx, call: Call, args: BreakArgs, prepared: None) -> Outcome:
     lease = break_lease(tx, call, args.lock_id, args.reason)
-    text = f"{lease.lock_id}: broken; {_name(call, lease.principal)} had {', '.join(lease.resources)} and is told why"
+    text = f"{lease.lock_id}: broken; {name_of(call, lease.principal)} had {', '.join(lease.resources)} and is told why"
     return Outcome(text=text, data={"lease": lease_json(lease)}, record=False)
 
 
@@ -197,14 +162,14 @@ def _locks(tx: Tx, call: Call, args: NoArgs, prepared: None) -> Outcome:
     held, waiting = live(tx), queue(tx)
     zone = zone_of(call.principal, call.world.timezone)
     lines = [
-        f"{each.lock_id}  {', '.join(each.resources)}  {_name(call, each.principal)}"
+        f"{each.lock_id}  {', '.join(each.resources)}  {name_of(call, each.principal)}"
         + ("  shared" if each.mode == _SHARED else "")
         + (f"  until {show_moment(each.expires_at, zone)}" if each.expires_at else "  closed: its run's end is unknown")
         + (f"  ({each.purpose})" if each.purpose else "")
         for each in held
     ]
     lines += [
-        f"{each.id}  {_name(call, each.principal)} waits for {', '.join(each.resources)}, {place_text(each)}"
+        f"{each.id}  {name_of(call, each.principal)} waits for {', '.join(each.resources)}, {place_text(each)}"
         for each in waiting
     ]
     data = {"items": [lease_json(each) for each in held], "waiting": [ticket_json(each) for each in waiting]}
