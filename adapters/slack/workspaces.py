@@ -11,6 +11,7 @@ from adapters.slack.installations import Installations
 from adapters.slack.parse import Heard
 from adapters.slack.settings import Settings
 from adapters.slack.workspace import Workspace
+from core.errors import Refusal
 from hub.contracts import DeliveryFailed, Hub
 
 logger = logging.getLogger("interlock.slack")
@@ -27,6 +28,7 @@ class Workspaces:
         self._open: dict[str, Workspace] = {}
         self._stack = AsyncExitStack()
         self._lock = asyncio.Lock()
+        self._lost: str | None = None
         if settings.bot_token is not None:
             token = settings.bot_token.get_secret_value()
             self._open[""] = Workspace(channel=channel, hub=hub, settings=settings, token=token)
@@ -42,12 +44,17 @@ class Workspaces:
     @property
     def problem(self) -> str | None:
         """Why one of them does not work; None when all do."""
-        return next((each.problem for each in self._open.values() if each.problem is not None), None)
+        return self._lost or next((each.problem for each in self._open.values() if each.problem is not None), None)
 
     async def look(self) -> None:
         """Every installation is known, and each workspace looked after."""
         if self._installed is not None:
-            homes = await self._installed.every()
+            try:
+                homes = await self._installed.every()
+            except Refusal as refusal:
+                self._lost = f"the tokens of the workspaces cannot be read: {refusal.message}"
+                return
+            self._lost = None if homes else f"installed in no workspace yet: open {self._settings.install_path}"
             for home in self._open.keys() - homes.keys():
                 del self._open[home]
             for home in homes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,6 +16,7 @@ from workspace import CLIENT_SECRET, workspace
 
 from adapters.slack.api import Api
 from adapters.slack.installations import Installations
+from core.apply.sealing import Sealer, SealingKey
 from core.store import schema
 from core.store.statement import Statement
 from hub.contracts import DeliveryFailed
@@ -229,6 +231,21 @@ async def test_the_store_keeps_slack_sdks_promises_also_for_an_organisation() ->
         assert bot is not None and bot.bot_token == "xoxb-e"
         await node.async_delete_bot(enterprise_id="E1", team_id=None)
         assert await node.every() == {}
+
+
+@pytest.mark.anyio
+async def test_no_workspace_and_tokens_that_cannot_be_read_are_said(
+    office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with workspace(rooms=ROOMS) as far, office(far=far, **GIVEN) as o:
+        await until(lambda: o.adapter.problem is not None)
+        assert "in no workspace yet: open /slack/install" in o.adapter.problem
+        await install(o, "T1")
+        assert o.adapter.problem is None
+        stranger = Sealer(SealingKey(b"k" * 32))
+        monkeypatch.setattr(o.bench.hub, "keys", replace(o.bench.hub.keys, sealer=stranger))
+        await o.adapter._workspaces.look()
+        assert "cannot be read" in o.adapter.problem
 
 
 @pytest.mark.anyio
