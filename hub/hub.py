@@ -27,6 +27,7 @@ from core.approvals.flags import config_in_force, halted
 from core.approvals.proposal import visible
 from core.approvals.reload import Matched, in_force, matched, publish_world
 from core.approvals.run import find_run
+from core.approvals.view import OUTPUT_TAIL
 from core.audit.keys import SigningKey
 from core.audit.log import Committed
 from core.audit.note import sign
@@ -502,6 +503,11 @@ class Hub:
     def checkpoint_key(self) -> str:
         """The verifier key of the checkpoints, as text."""
         return self.signer.verifier.text
+
+    def output_so_far(self, run: int) -> str | None:
+        """The end of what a run under way in this process has said; None for one that is not."""
+        live = self.runner.live.get(run)
+        return None if live is None else "".join(live.output)[-OUTPUT_TAIL:]
 
     def state(self, text: str) -> str:
         """The note of a statement, signed by the key of the checkpoints."""

@@ -95,12 +95,12 @@ def view_of(reader: Reader, world: World, approval: Approval) -> dict[str, Any]:
         "validation": approval.validation,
         "preview": approval.preview,
         "waiting_for": waiting_for(reader, approval.id) if approval.state is State.APPROVED else [],
-        "run": _run(reader, approval.run),
+        "run": run_json(reader, approval.run),
         "reminders": approval.reminders,
         "escalated": _escalated(world, approval),
         **_freezes(reader, world, approval),
         "rollback": rollback.view(reader, ballot, approval),
-        "rollback_run": _run(reader, approval.rollback_run),
+        "rollback_run": run_json(reader, approval.rollback_run),
         "start": approval.start,
         "attempt": approval.attempt,
         "cause": approval.cause,
@@ -249,7 +249,8 @@ def _freezes(reader: Reader, world: World, approval: Approval) -> dict[str, Any]
     }
 
 
-def _run(reader: Reader, number: int | None) -> dict[str, Any] | None:
+def run_json(reader: Reader, number: int | None) -> dict[str, Any] | None:
+    """The run as JSON has it; None for none."""
     if number is None:
         return None
     run = find_run(reader, number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query
@@ -143,12 +144,22 @@ _STATES = frozenset({"open", "ended", "all"}) | {each.lower() for each in State}
 async def get_approval(
     ask: Asked, id: str, if_none_match: Annotated[str | None, Header(max_length=256)] = None
 ) -> Response:
-    """One approval; 304 for one that has not changed since the given entity tag."""
+    """One approval; 304 for one that has not changed since the given entity tag, unless it runs here and goes on."""
     approval, shown = await _look(ask, id)
     tag = etag(approval)
+    running = _running(ask, approval, shown)
+    if running is not None:
+        return answer(running, headers={"etag": tag})
     if if_none_match is not None and _matches(if_none_match, tag):
         return Response(status_code=304, headers={"etag": tag})
     return answer(shown, headers={"etag": tag})
+
+
+def _running(ask: Ask, approval: Approval, shown: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The JSON with the end of what its run has said so far, while it goes on in this process; None when none does."""
+    name, number = ("rollback_run", approval.rollback_run) if approval.rollback_run else ("run", approval.run)
+    said = ask.hub.output_so_far(number) if number is not None else None
+    return None if said is None else {**shown, name: {**shown[name], "output_tail": said}}
 
 
 @router.patch("/{id}")

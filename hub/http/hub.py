@@ -84,6 +84,10 @@ class Hub(Protocol):
         """The verifier key of the checkpoints, as text."""
         ...
 
+    def output_so_far(self, run: int) -> str | None:
+        """The end of what a run under way in this process has said; None for one that is not."""
+        ...
+
     def state(self, text: str) -> str:
         """The note of a statement, signed by that key."""
         ...

@@ -1,12 +1,18 @@
-"""`/v1/runs/{id}/stop`, `/v1/stop`, `/v1/resume`: end one run, or everything."""
+"""`/v1/runs/{id}`, its `/stop`, `/v1/stop`, `/v1/resume`: look at a run while it goes on, end one, or everything."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from commands.requesting import own
 from core import ids
+from core.approvals.run import find_run
+from core.approvals.view import run_json
+from core.store.rows import Reader
 from hub.contracts import Reply
 from hub.http.approvals import approval_of
 from hub.http.ask import Asked, answer
@@ -21,6 +27,21 @@ class Why(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     reason: str = Field(min_length=1)
+
+
+@router.get("/v1/runs/{id}")
+@needs(right("read"))
+async def get_run(ask: Asked, id: str) -> Response:
+    """A run as it is now; while it goes on in this process, with the end of what it has said so far."""
+    number = ids.parse("R", id)
+
+    def read(reader: Reader) -> dict[str, Any]:
+        approval = own(reader, ask.call, ids.show("A", find_run(reader, number).approval))
+        return {"approval": approval.name, **(run_json(reader, number) or {})}
+
+    found = await ask.hub.db.read(read)
+    said = ask.hub.output_so_far(number)
+    return answer(found if said is None else {**found, "output_tail": said})
 
 
 @router.post("/v1/runs/{id}/stop")
