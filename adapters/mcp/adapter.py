@@ -43,7 +43,7 @@ class McpAdapter:
         self._app: ASGIApp | None = None
 
     def routes(self) -> list[BaseRoute]:
-        return [Route("/mcp", _Door(self), methods=["GET", "POST", "DELETE"], name="mcp")]
+        return [Route("/mcp", _Door(self), methods=["POST"], name="mcp")]
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
@@ -59,6 +59,8 @@ class McpAdapter:
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request of somebody who proves who they are; a browser's page is refused."""
         request = Request(scope)
+        if request.method != "POST":  # nothing is said here that nobody asked for, and there is no session to end
+            return await Response(status_code=405, headers={"allow": "POST"})(scope, receive, send)
         if "origin" in request.headers:
             self._hub.unproven(self._name, "bad_origin")
             return await _problem(403, "bad_origin", "no page of a browser may use this")(scope, receive, send)

@@ -41,7 +41,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "lease:reclaimed": "The lease ended because nobody renewed it in time.",
         "lease:broken": "Somebody with the right to do so ended another's lease.",
         "lease:cancelled": "A waiting request for resources was given up.",
-        "lease:deadlock": "A waiting request closed a cycle and was refused, or moved to another place; the details say the cycle.",
+        "lease:deadlock": "A waiting request closed a cycle and was refused or moved; the details say the cycle.",
         "command:received": "A command of a proven sender was carried out.",
         "command:refused": "A command of a proven sender was refused; the details say why.",
         "press:refused": "A button press of a proven sender was refused.",
