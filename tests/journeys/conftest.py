@@ -44,9 +44,11 @@ def start_hub(tmp_path: Path) -> Iterator[StartHub]:
 def standing_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
     """One such hub for all tests of a file that neither stop it nor change its configuration."""
     hub = HubProcess(tmp_path_factory.mktemp("standing"), PEOPLE + ACTIONS)
-    hub.start()
-    yield hub
-    hub.close()
+    try:
+        hub.start()
+        yield hub
+    finally:
+        hub.close()
 
 
 @pytest.fixture
