@@ -116,6 +116,11 @@ class Api:
         if session is not None:
             await session.close()
 
+    def demand_open(self) -> None:
+        """Nothing, while it is used inside its context. Raises DeliveryFailed."""
+        if self._client is None:
+            raise DeliveryFailed("the channel is not open")
+
     @property
     def session(self) -> aiohttp.ClientSession:
         """The one HTTP session. Raises DeliveryFailed while closed."""
@@ -125,8 +130,8 @@ class Api:
 
     async def call(self, method: str, *, place: str = "", **arguments: Any) -> Mapping[str, Any]:
         """What Slack answered. `place` is what a limit counts for. Raises DeliveryFailed."""
-        if self._client is None:
-            raise DeliveryFailed("the channel is not open")
+        self.demand_open()
+        assert self._client is not None
         limited = f"{method} {place}"
         wait = self._waits.get(limited, 0.0) - asyncio.get_running_loop().time()
         if wait > 0:

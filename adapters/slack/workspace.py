@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,9 @@ from adapters.slack.rooms import Rooms
 from adapters.slack.settings import Settings
 from core.errors import Refusal
 from hub.contracts import DeliveryFailed, Hub, Post
+
+_GREETING_SECONDS = 15.0
+"""How long a copy waits for the first answer to who we are, before it is tried again later."""
 
 logger = logging.getLogger("interlock.slack")
 
@@ -105,6 +109,12 @@ class Workspace:
 
     async def _demand_ours(self) -> None:
         """Nothing, once it is known that the token is of the workspace that hub.yaml means. Raises DeliveryFailed."""
-        await self.accounts.greeted.wait()
+        if not self.accounts.greeted.is_set():
+            self.api.demand_open()
+            try:
+                async with asyncio.timeout(_GREETING_SECONDS):
+                    await self.accounts.greeted.wait()
+            except TimeoutError:
+                raise DeliveryFailed("Slack has not said yet which workspace this is") from None
         if self.accounts.barred is not None:
             raise DeliveryFailed(self.accounts.barred, permanent=True, address_is_dead=True)
