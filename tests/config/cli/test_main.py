@@ -12,7 +12,7 @@ from config.cli import main
 COMMANDS = {
     *("up", "init", "check", "schema", "reload", "doctor", "migrate", "backup", "restore", "say", "ask"),
     *("approve", "reject", "show", "queue", "who", "stop", "resume", "lease", "audit", "key", "login-link", "slack"),
-    *("policy", "receipt", "verify-receipt", "mcp"),
+    *("policy", "receipt", "verify-receipt", "mcp", "trigger"),
 }
 
 
