@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -10,7 +11,6 @@ from commands.requesting import checked_reason
 from commands.stopping import NoArgs
 from commands.verb import Args, Call, Outcome, Permission, Verb
 from core.agents import health, inbox, standing, suspending
-from core.clock import show_duration
 from core.errors import Forbidden
 from core.leases.terms import LEASE_LOCKS
 from core.people.directory import Kind, Principal
@@ -74,22 +74,19 @@ class AckArgs(Args):
 
 
 def _agents(tx: Tx, call: Call, args: NoArgs, prepared: None) -> Outcome:
-    known = standing.standings(tx)
     everybody = sorted((each for each in call.world.people if each.kind is Kind.AGENT), key=lambda each: each.id)
-    items = [
-        health.agent_json(each, known.get(each.id, standing.Standing(id=each.id)), tx.now_us) for each in everybody
-    ]
-    lines = [_line(each, known.get(each.id), tx.now_us) for each in everybody]
-    return Outcome(text="\n".join(lines) or "hub.yaml names no agents.", data={"items": items})
+    items = health.agents_json(tx, everybody, call.world.limits)
+    text = "\n".join(map(_line, items)) or "hub.yaml names no agents."
+    return Outcome(text=text, data={"items": items})
 
 
-def _line(agent: Principal, known: standing.Standing | None, now_us: int) -> str:
-    seen = "never heard of"
-    if known is not None and known.seen_at is not None:
-        seen = f"heard of {show_duration((now_us - known.seen_at) // 1_000_000)} ago, says it is {known.health}"
-    state = known.state if known is not None else "active"
-    role = f" ({agent.role})" if agent.role else ""
-    return f"{agent.id}{role}  {state}, {seen}; owner {', '.join(sorted(agent.owners))}"
+def _line(agent: Mapping[str, Any]) -> str:
+    role = f" ({agent['role']})" if agent["role"] else ""
+    seen = f"heard of at {agent['seen_at'][:16]}Z" if agent["seen_at"] else "never heard of"
+    says = f", says it is {agent['claim']['health']}" if agent["claim"] else ""
+    spent = agent["budget"]
+    budget = f"{spent['open']} of {spent['most_open']} open, {spent['asked']} of {spent['most_per_hour']} this hour"
+    return f"{agent['id']}{role}  {agent['availability']}, {seen}{says}; {budget}; owner {', '.join(agent['owners'])}"
 
 
 def _suspend(tx: Tx, call: Call, args: SuspendArgs, prepared: None) -> Outcome:

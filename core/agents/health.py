@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from sqlalchemy import bindparam, update
 
-from core.agents.standing import Standing, ensure
+from core.agents.budget import Budget, budget_of
+from core.agents.standing import Standing, ensure, standings
 from core.clock import SECOND, rfc3339
 from core.people.directory import Principal
 from core.store import schema
 from core.store.encoding import dump
+from core.store.rows import Reader
 from core.store.statement import Statement
 from core.store.tx import Tx
+from core.world import Limits
 
 Health = Literal["ok", "degraded", "failing"]
 SILENT_SECONDS = 180.0
@@ -56,10 +59,25 @@ def heartbeat(tx: Tx, agent: Principal, *, channel: str, health: Health, claim: 
         )
 
 
-def agent_json(agent: Principal, known: Standing, now_us: int) -> dict[str, Any]:
-    """The agent as the API shows it. `claim` holds everything that is its own word, its health too."""
-    silent = known.seen_at is None or now_us - known.seen_at > SILENT_SECONDS * SECOND
-    by = known.suspended_by or known.paused_by
+def agents_json(reader: Reader, agents: Iterable[Principal], limits: Limits) -> list[dict[str, Any]]:
+    """The agents as the API shows them. `claim` holds everything that is an agent's own word, its health too."""
+    known = standings(reader)
+    return [
+        _json(each, known.get(each.id, Standing(id=each.id)), budget_of(reader, each, limits), reader.now_us)
+        for each in agents
+    ]
+
+
+def availability(known: Standing, now_us: int) -> str:
+    """`suspended`, `paused`, `silent`, `busy` (its own word, `available=no`) or `available`."""
+    if known.state != "active":
+        return known.state
+    if known.seen_at is None or now_us - known.seen_at > SILENT_SECONDS * SECOND:
+        return "silent"
+    return "busy" if (known.claim or {}).get("available") == "no" else "available"
+
+
+def _json(agent: Principal, known: Standing, budget: Budget, now_us: int) -> dict[str, Any]:
     return {
         "id": agent.id,
         "kind": agent.kind.value,
@@ -70,9 +88,10 @@ def agent_json(agent: Principal, known: Standing, now_us: int) -> dict[str, Any]
         "skills": sorted(agent.skills),
         "labels": sorted(agent.labels),
         "state": known.state,
-        "state_by": by,
+        "state_by": known.suspended_by or known.paused_by,
         "state_why": known.suspended_why or known.paused_why,
         "seen_at": rfc3339(known.seen_at) if known.seen_at is not None else None,
-        "silent": silent,
+        "availability": availability(known, now_us),
+        "budget": budget.as_json(),
         "claim": {"health": known.health, **(known.claim or {})} if known.health is not None else None,
     }

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from sqlalchemy import insert
 
-from sqlalchemy import bindparam, func, insert, literal_column, or_, select
-
+from core.agents.budget import demand_budget
 from core.agents.standing import demand_at_work
 from core.approvals import secret
 from core.approvals.approval import Approval, change, create
@@ -17,7 +16,7 @@ from core.approvals.proposal import Proposal
 from core.approvals.states import OPEN, State, demand
 from core.cause import Cause
 from core.clock import SECOND
-from core.errors import Conflict, Forbidden, TooFast
+from core.errors import Conflict, Forbidden
 from core.ids import show
 from core.leases.ending import end_for_approval
 from core.people.assurance import Assurance
@@ -31,21 +30,9 @@ from core.store.tx import Tx
 from core.world import Limits, World
 
 _T = schema.approval
-_OPEN_OF = Statement(
-    select(func.count().label("n")).where(
-        _T.c.requester == bindparam("requester"),
-        or_(*(_T.c.state == literal_column(f"'{state}'") for state in sorted((*OPEN, State.APPLYING)))),
-    )
-)
-_RECENT_OF = Statement(
-    select(func.count().label("n")).where(
-        _T.c.requester == bindparam("requester"), _T.c.created_at > bindparam("since")
-    )
-)
 _REVISION = Statement(
     insert(schema.revision), ("approval", "revision", "params", "reason", "bound", "digest", "why", "at")
 )
-_HOUR = 3600 * SECOND
 
 
 def request(
@@ -71,7 +58,7 @@ def request(
     """
     if requester.kind is Kind.AGENT:
         demand_at_work(tx, requester)
-        _demand_budget(tx, requester, limits)
+        demand_budget(tx, requester, limits)
     number = tx.next_id("approval")
     state = State.DRAFT if draft else State.SUBMITTED
     policy = proposal.policy
@@ -132,22 +119,6 @@ def request(
         private={"params": dict(proposal.params), "reason": reason, "title": proposal.title},
     )
     return number
-
-
-def _demand_budget(tx: Tx, agent: Principal, limits: Limits) -> None:
-    most = agent.most_open if agent.most_open is not None else limits.agents_open
-    open_now = _count(tx, _OPEN_OF, requester=agent.id)
-    if open_now >= most:
-        raise TooFast("budget", f"{agent.id} has {open_now} open requests, which is its limit", retry_after_seconds=60)
-    most = agent.most_per_hour if agent.most_per_hour is not None else limits.agents_per_hour
-    recent = _count(tx, _RECENT_OF, requester=agent.id, since=tx.now_us - _HOUR)
-    if recent >= most:
-        raise TooFast("budget", f"{agent.id} asked {recent} times within an hour, its limit", retry_after_seconds=600)
-
-
-def _count(tx: Tx, statement: Statement, **values: Any) -> int:
-    row = tx.one(statement, **values)
-    return int(row["n"]) if row is not None else 0
 
 
 def submit(tx: Tx, world: World, approval: Approval, *, by: Principal, channel: str, policy: Policy) -> None:

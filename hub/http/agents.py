@@ -8,11 +8,11 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from core.agents.health import agent_json
+from core.agents.health import agents_json
 from core.agents.inbox import waiting
-from core.agents.standing import Standing, agent_of, standings
+from core.agents.standing import agent_of
 from core.errors import Forbidden, NotFound
-from core.people.directory import Kind, Principal
+from core.people.directory import Kind
 from core.store.rows import Reader
 from hub.http.ask import Ask, Asked, answer
 from hub.http.guard import Guarded
@@ -62,14 +62,11 @@ async def list_agents(ask: Asked, cursor: Cursor = None, limit: Limit = 100) -> 
     """The agents and services of the configuration in force, with who owns them; of agents, how they are."""
     kinds = (Kind.AGENT, Kind.SERVICE)
     found = [each for each in ask.world.people if each.kind in kinds and each.id > (cursor or "")]
-    known = await ask.hub.db.read(standings)
-
-    def shown(each: Principal) -> dict[str, Any]:
-        if each.kind is Kind.SERVICE:
-            return principal_fields(each)
-        return agent_json(each, known.get(each.id, Standing(id=each.id)), ask.hub.db.now_us())
-
-    return answer(page(sorted(found, key=lambda each: each.id), limit, lambda each: each.id, shown))
+    found = sorted(found, key=lambda each: each.id)[: limit + 1]
+    agents = [each for each in found if each.kind is Kind.AGENT]
+    how = await ask.hub.db.read(agents_json, agents, ask.world.limits)
+    known = {each["id"]: each for each in how}
+    return answer(page(found, limit, lambda each: each.id, lambda each: known.get(each.id) or principal_fields(each)))
 
 
 @router.get("/{id}")
@@ -77,8 +74,8 @@ async def list_agents(ask: Asked, cursor: Cursor = None, limit: Limit = 100) -> 
 async def show_agent(ask: Asked, id: str) -> Response:
     """One agent."""
     agent = agent_of(ask.world, id)
-    known = await ask.hub.db.read(standings)
-    return answer(agent_json(agent, known.get(agent.id, Standing(id=agent.id)), ask.hub.db.now_us()))
+    (shown,) = await ask.hub.db.read(agents_json, [agent], ask.world.limits)
+    return answer(shown)
 
 
 @router.post("/{id}/suspend")

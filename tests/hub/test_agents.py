@@ -158,7 +158,12 @@ async def test_what_an_agent_says_of_itself_is_kept_apart_as_its_claim(bench: Be
     assert (await bench.say("deploy-bot", "heartbeat degraded version=2.2")).ok
     [shown] = (await bench.say("ana", "agents")).data["items"]
     assert shown["claim"] == {"health": "degraded", "version": "2.2"}
-    assert (shown["state"], shown["role"], shown["labels"], shown["silent"]) == ("active", "deploys", ["gpu"], False)
+    assert (shown["state"], shown["role"], shown["labels"], shown["availability"]) == (
+        "active",
+        "deploys",
+        ["gpu"],
+        "available",
+    )
     seen = datetime.fromisoformat(shown["seen_at"])
     assert datetime.now(UTC) - seen < timedelta(minutes=1)
     assert await bench.events("agent:heard") == ["agent:heard"], "one entry as long as nothing changes"
@@ -198,3 +203,18 @@ async def test_the_tables_of_agents_are_held_against_the_log(bench: Bench) -> No
     await bench.hub.db.write(lambda tx: tx.run(Statement(update(schema.agent).values(paused_at=null()))))
     [found] = await bench.hub.db.read(match_state)
     assert "deploy-bot is paused" in found.message
+
+
+async def test_the_registry_says_who_is_available_and_how_much_of_its_budget_is_spent(bench: Bench) -> None:
+    async def now() -> tuple[str, Any]:
+        [shown] = (await bench.say("ana", "agents")).data["items"]
+        return shown["availability"], shown["budget"]
+
+    assert await now() == ("silent", {"open": 0, "most_open": 2, "asked": 0, "most_per_hour": 60})
+    assert (await bench.say("deploy-bot", "heartbeat ok available=no")).ok
+    await ask_for(bench, text="one")
+    assert await now() == ("busy", {"open": 1, "most_open": 2, "asked": 1, "most_per_hour": 60})
+    assert (await bench.say("deploy-bot", "heartbeat ok")).ok
+    assert (await now())[0] == "available"
+    assert (await bench.ask("bo", "agent-pause", agent="deploy-bot", reason="a while")).ok
+    assert (await now())[0] == "paused"

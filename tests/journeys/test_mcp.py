@@ -186,6 +186,6 @@ async def test_an_agent_carries_out_what_people_approved_and_hears_what_they_tel
             assert (late["ok"], late["code"]) == (False, "work_lost")
         assert ana.get(f"/v1/approvals/{name}").json()["state"] == "COMPLETED"
         listed = ana.get("/v1/agents/deploy-bot").json()
-        assert (listed["claim"], listed["silent"]) == ({"health": "ok"}, False)
+        assert (listed["claim"], listed["availability"]) == ({"health": "ok"}, "available")
         too_much = bo.post("/v1/work/R1/report", json={"claim": "x", "output": "x" * 2_000_000})
         assert too_much.status_code == 413
