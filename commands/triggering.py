@@ -13,6 +13,7 @@ from core.errors import Conflict, NotFound
 from core.store.rows import Reader
 from core.store.tx import Tx
 from core.triggers import standing
+from core.triggers.past import held_back
 from core.triggers.standing import Standing
 from core.world import Trigger
 
@@ -27,7 +28,9 @@ class TriggerArgs(Args):
 def _triggers(reader: Reader, call: Call, args: NoArgs) -> Outcome:
     places = standing.standings(reader)
     shown = [
-        _json(reader, each, places.get(each.name)) for each in call.world.triggers.values() if _may_see(call, each)
+        _json(reader, call, each, places.get(each.name))
+        for each in call.world.triggers.values()
+        if _may_see(call, each)
     ]
     lines = [_line(each) for each in shown]
     return Outcome(text="\n".join(lines) or "hub.yaml has no triggers.", data={"items": shown})
@@ -39,7 +42,7 @@ def _may_see(call: Call, trigger: Trigger) -> bool:
     return action is None or visible(action, call.principal)
 
 
-def _json(reader: Reader, trigger: Trigger, place: Standing | None) -> dict[str, Any]:
+def _json(reader: Reader, call: Call, trigger: Trigger, place: Standing | None) -> dict[str, Any]:
     """The Trigger of docs/http.md."""
     disabled_by = place.disabled_by if place is not None else None
     return {
@@ -49,12 +52,19 @@ def _json(reader: Reader, trigger: Trigger, place: Standing | None) -> dict[str,
         "as": trigger.principal,
         "action": trigger.action,
         "params": dict(trigger.params),
+        "reason": trigger.reason,
         "enabled": trigger.enabled and disabled_by is None,
         "disabled_by": disabled_by if trigger.enabled else "hub.yaml",
-        "limit": {"count": trigger.most, "seconds": int(trigger.window_seconds)},
+        "limit": {
+            "count": trigger.most,
+            "seconds": int(trigger.window_seconds),
+            "acted": standing.acted(reader, trigger),
+        },
+        "most_depth": standing.MOST_DEPTH,
         "seq": place.seq if place is not None else None,
         "suppressed": place.suppressed if place is not None else 0,
         "last": standing.last(reader, trigger.name),
+        "held": held_back(reader, trigger.name, with_words=call.world.rights.has(call.principal, "audit")),
     }
 
 
@@ -73,7 +83,7 @@ def _trigger(tx: Tx, call: Call, args: TriggerArgs, prepared: None) -> Outcome:
         raise Conflict("wrong_state", f"hub.yaml says `enabled: false` for {trigger.name}; change it there")
     change = standing.enable if args.what == "enable" else standing.disable
     change(tx, trigger.name, by=call.principal, channel=call.channel)
-    shown = _json(tx, trigger, standing.standings(tx).get(trigger.name))
+    shown = _json(tx, call, trigger, standing.standings(tx).get(trigger.name))
     return Outcome(text=_line(shown), data={"trigger": shown}, record=False)
 
 

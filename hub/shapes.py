@@ -304,3 +304,88 @@ class Schedule(TypedDict):
     next_at: str | None
     next_said: str | None
     last: LastFiring | None
+
+
+class Firing(TypedDict):
+    """One time that a trigger acted; `code` is `ok`, or that of a refusal."""
+
+    occasion: str
+    at: str
+    code: str
+    approval: str | None
+    state: str | None
+    depth: int
+
+
+class HeldBack(TypedDict):
+    """One time that the log says a trigger was held back, with how often since the time before."""
+
+    seq: int
+    at: str
+    why: str
+    occasion: str
+    count: int
+    message: str | None
+
+
+class RateLimit(TypedDict):
+    """How often a trigger may act within so many seconds, and how often it just did."""
+
+    count: int
+    seconds: int
+    acted: int
+
+
+_ActsAs = TypedDict("_ActsAs", {"as": str})
+
+
+class Trigger(_ActsAs):
+    """What an event or a message to a hook makes an agent or a service ask for."""
+
+    name: str
+    on: list[str]
+    when: str | None
+    action: str
+    params: dict[str, str]
+    reason: str | None
+    enabled: bool
+    disabled_by: str | None
+    limit: RateLimit
+    most_depth: int
+    seq: int | None
+    suppressed: int
+    last: list[Firing]
+    held: list[HeldBack]
+
+
+class Wanted(TypedDict):
+    """A request that a trigger would make."""
+
+    action: str
+    params: dict[str, Any]
+    reason: str | None
+
+
+class Refused(TypedDict):
+    """Why something is refused."""
+
+    code: str
+    message: str
+
+
+class Rehearsal(_ActsAs):
+    """What a trigger would do; nothing was done."""
+
+    trigger: str
+    seq: int | None
+    event: str
+    looks: bool
+    matches: bool
+    error: str | None
+    held_back: str | None
+    depth: int
+    request: Wanted | None
+    title: str | None
+    policy: str | None
+    allowed: bool | None
+    refused: Refused | None

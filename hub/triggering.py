@@ -31,7 +31,7 @@ from core.store.rows import Reader
 from core.store.tx import Tx
 from core.triggers.depth import depth_of
 from core.triggers.matching import NO_APPROVAL, Wanted, wanted
-from core.triggers.standing import MOST_DEPTH, Standing, acted, advance, hold_back, settle, standings, take
+from core.triggers.standing import MOST_DEPTH, Standing, advance, hold_back, settle, standings, take
 from core.world import Trigger, World
 from hub.contracts import Inbound, Reply
 from hub.feed import read_after
@@ -121,7 +121,7 @@ class Triggering:
         if not world.triggers:
             return False
         places = await self._db.read(standings)
-        active = {name: places[name] for name, each in world.triggers.items() if _acts(each, places.get(name))}
+        active = {name: places[name] for name, each in world.triggers.items() if acts(each, places.get(name))}
         if not active:
             self._cursor = -1
             return False
@@ -147,9 +147,9 @@ class Triggering:
         """Whether the entry is behind the trigger, with whatever came of it."""
         occasion = str(entry.seq)
         try:
-            principal = _principal(world, trigger)
+            principal = principal_of(world, trigger)
             seen = await self._db.read(see, world, principal, entry)
-            ask = wanted(trigger, seen.variables, why=_why(trigger, entry))
+            ask = wanted(trigger, seen.variables, why=of_entry(trigger, entry))
         except Refusal as refusal:
             why = "error" if isinstance(refusal, ExpressionFailed) else refusal.code
             await self._hold(trigger, why=why, occasion=occasion, seq=entry.seq, message=refusal.message)
@@ -198,12 +198,12 @@ class Triggering:
     ) -> str:
         """In a few words what came of the message."""
         place = (await self._db.read(standings)).get(trigger.name)
-        if not _acts(trigger, place):
+        if not acts(trigger, place):
             return "is switched off"
         variables = {"body": body, "headers": dict(headers), "now": from_us(self._db.now_us())}
         try:
-            principal = _principal(world, trigger)
-            ask = wanted(trigger, variables, why=f"a message to {occasion.rpartition(':')[0]}")
+            principal = principal_of(world, trigger)
+            ask = wanted(trigger, variables, why=of_message(occasion.rpartition(":")[0]))
         except Refusal as refusal:
             await self._hold(trigger, why="error", occasion=occasion, seq=None, message=refusal.message)
             return refused_reply(refusal).text
@@ -214,52 +214,28 @@ class Triggering:
             return answer.refusal.message
         return answer.reply.text if answer.reply is not None else "had acted on it, or acts too often"
 
-    async def rehearse(self, name: str, seq: int) -> dict[str, Any]:
-        """What the trigger would do on that entry of the log; nothing is done. Raises NotFound, ExpressionFailed."""
-        world = self._world()
-        trigger = world.triggers.get(name)
-        entries = await self._db.read(read_after, seq - 1, 1)
-        if trigger is None or not entries or entries[0].seq != seq:
-            what = f"trigger {name[:60]}" if trigger is None else f"entry {seq}"
-            raise NotFound("not_found", f"there is no {what}")
-        entry, principal = entries[0], _principal(world, trigger)
-        place = (await self._db.read(standings)).get(name)
-        seen = await self._db.read(see, world, principal, entry)
-        looks = entry.event in trigger.on
-        ask = wanted(trigger, seen.variables, why=_why(trigger, entry)) if looks else None
-        held = None
-        if not _acts(trigger, place):
-            held = "disabled"
-        elif seen.depth >= MOST_DEPTH:
-            held = "depth"
-        elif await self._db.read(acted, trigger) >= trigger.most:
-            held = "rate"
-        return {
-            "trigger": name,
-            "seq": seq,
-            "event": entry.event,
-            "looks": looks,
-            "matches": ask is not None,
-            "held_back": held,
-            "depth": seen.depth,
-            "as": trigger.principal,
-            "request": ask.args if ask is not None else None,
-        }
 
-
-def _acts(trigger: Trigger, place: Standing | None) -> bool:
+def acts(trigger: Trigger, place: Standing | None) -> bool:
+    """Whether it is switched on, and has its place in the log."""
     return trigger.enabled and place is not None and place.disabled_by is None
 
 
-def _principal(world: World, trigger: Trigger) -> Principal:
+def principal_of(world: World, trigger: Trigger) -> Principal:
+    """Whom it acts as. Raises NotFound for one who is no longer in the configuration."""
     principal = world.people.find(trigger.principal)
     if principal is None:
         raise NotFound("unknown_principal", f"{trigger.principal} is no longer in the configuration")
     return principal
 
 
-def _why(trigger: Trigger, entry: Committed) -> str:
+def of_entry(trigger: Trigger, entry: Committed) -> str:
+    """The reason of what it asks for on an entry, where it gives none itself."""
     return f"{entry.event} of {entry.subject or 'the hub'}, entry {entry.seq}, by the trigger {trigger.name}"
+
+
+def of_message(hook: str) -> str:
+    """The same on a message to a hook."""
+    return f"a message to {hook}"
 
 
 def see(reader: Reader, world: World, principal: Principal, entry: Committed) -> Seen:

@@ -20,7 +20,9 @@ def _group() -> None:
 @app.command("test")
 def rehearse(
     name: Annotated[str, typer.Argument(help="Which trigger of hub.yaml.")],
-    seq: Annotated[int, typer.Option(help="Which entry of the log, by its number.")],
+    seq: Annotated[
+        int | None, typer.Option(help="Which entry of the log, by its number; the last that fits without it.")
+    ] = None,
     data: DataPath = None,
     as_json: AsJson = False,
 ) -> None:
@@ -28,7 +30,7 @@ def rehearse(
     from config.cli.client import Client
 
     with Client(settings(data=data)) as client:
-        found: dict[str, Any] = client.post(f"/v1/triggers/{name}/test", {"seq": seq})
+        found: dict[str, Any] = client.post(f"/v1/triggers/{name}/test", {} if seq is None else {"seq": seq})
     answer(_words(found), found, as_json=as_json)
 
 
@@ -36,8 +38,11 @@ def _words(found: dict[str, Any]) -> str:
     what = f"{found['trigger']} on entry {found['seq']} ({found['event']})"
     if not found["looks"]:
         return f"{what}: it does not look at this event"
+    if found["error"]:
+        return f"{what}: {found['error']}"
     if not found["matches"]:
         return f"{what}: does not match"
     held = f", but it would be held back ({found['held_back']})" if found["held_back"] else ""
     params = " ".join(f"{name}={value}" for name, value in found["request"]["params"].items())
-    return f"{what}: as {found['as']} it would ask for {found['request']['action']} {params}{held}"
+    refused = f", and be refused: {found['refused']['message']}" if found["refused"] else ""
+    return f"{what}: as {found['as']} it would ask for {found['request']['action']} {params}{held}{refused}"

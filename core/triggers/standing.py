@@ -16,11 +16,11 @@ from core.store import schema
 from core.store.rows import Reader
 from core.store.statement import Statement
 from core.store.tx import Tx
+from core.triggers.past import SHOWN
 from core.world import Trigger
 
 MOST_DEPTH = 3
 """How many triggers may follow each other: the fourth in a row is held back."""
-SHOWN = 10
 
 _T, _F = schema.trigger, schema.trigger_firing
 _seq = bindparam("seq", type_=BigInteger())
@@ -57,7 +57,11 @@ _RECENT = Statement(
     select(func.count().label("n")).where(_F.c.trigger == bindparam("trigger"), _F.c.at > bindparam("since"))
 )
 _LAST = Statement(
-    select(_F).where(_F.c.trigger == bindparam("trigger")).order_by(_F.c.at.desc(), _F.c.occasion.desc()).limit(SHOWN)
+    select(_F, schema.approval.c.state)
+    .outerjoin(schema.approval, schema.approval.c.id == _F.c.approval)
+    .where(_F.c.trigger == bindparam("trigger"))
+    .order_by(_F.c.at.desc(), _F.c.occasion.desc())
+    .limit(SHOWN)
 )
 _FORGET = Statement(delete(_F).where(_F.c.at < bindparam("before")))
 
@@ -195,6 +199,7 @@ def last(reader: Reader, name: str) -> list[dict[str, Any]]:
             "at": rfc3339(row["at"]),
             "code": row["code"],
             "approval": ids.show("A", row["approval"]) if row["approval"] is not None else None,
+            "state": row["state"],
             "depth": row["depth"],
         }
         for row in reader.all(_LAST, trigger=name)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from core.errors import Invalid
 from hub.http.ask import Asked, answer
 from hub.http.guard import Guarded
 from hub.http.permissions import needs, right, verb
+from hub.rehearsing import Message, rehearse
 
 router = APIRouter(prefix="/v1/triggers", route_class=Guarded, tags=["triggers"])
 
@@ -21,12 +25,23 @@ class Switched(BaseModel):
     enabled: bool
 
 
-class Past(BaseModel):
-    """An entry of the log."""
+class Trial(BaseModel):
+    """What it is tried on: an entry of the log, the last one that fits, or a message to its hook."""
 
     model_config = ConfigDict(extra="forbid")
 
-    seq: int = Field(ge=1)
+    seq: int | None = Field(default=None, ge=1, lt=2**63, description="Which entry; the last that fits without it.")
+    body: Any = Field(default=None, description="For a trigger on a hook: the message, as JSON.")
+    headers: dict[str, str] = Field(default={}, max_length=100, description="Its headers.")
+
+    @property
+    def on(self) -> int | Message | None:
+        """As a rehearsal takes it. Raises Invalid for an entry and a message at once."""
+        if not {"body", "headers"} & self.model_fields_set:
+            return self.seq
+        if self.seq is not None:
+            raise Invalid("invalid_request", "give an entry or a message, not both")
+        return Message(body=self.body, headers={name.lower(): value for name, value in self.headers.items()})
 
 
 @router.get("")
@@ -47,6 +62,6 @@ async def switch_trigger(ask: Asked, name: str, body: Switched) -> Response:
 
 @router.post("/{name}/test")
 @needs(right("automation"))
-async def test_trigger(ask: Asked, name: str, body: Past) -> Response:
-    """What it would do on a past entry of the log; nothing is done."""
-    return answer(await ask.hub.triggering.rehearse(name, body.seq))
+async def test_trigger(ask: Asked, name: str, body: Trial) -> Response:
+    """What it would do on a past entry of the log, or on a message to its hook; nothing is done."""
+    return answer(await rehearse(ask.hub.db, ask.hub.world, name, body.on))

@@ -17,8 +17,9 @@ from config.settings import Settings
 from core.audit.log import Committed
 from core.audit.state_match import match_state
 from core.clock import ManualClock
-from core.errors import Refusal
+from core.errors import Invalid, NotFound, Refusal
 from hub.feed import read_after
+from hub.rehearsing import Message, rehearse
 
 pytestmark = pytest.mark.anyio
 
@@ -57,6 +58,17 @@ triggers:
     action: restore
     params: {service: approval.params.service, why: '"rejected by " + actor'}
     LIMIT
+"""
+HOOKED = """
+hooks:
+  alerts: {verify: bearer, as: ci}
+triggers:
+  paged:
+    on: hook:alerts
+    when: 'body.status == "firing"'
+    as: ci
+    action: restore
+    params: {service: body.service, why: 'headers["x-from"]'}
 """
 ITSELF = """
 triggers:
@@ -102,6 +114,10 @@ async def until_entries(bench: Bench, event: str, count: int) -> list[Committed]
     return await entries(bench, event)
 
 
+async def tried(bench: Bench, on: int | Message | None, name: str = "after-no") -> dict[str, Any]:
+    return await rehearse(bench.hub.db, bench.hub.world, name, on)
+
+
 async def settled(bench: Bench) -> None:
     """Every trigger has judged everything that there is."""
 
@@ -127,7 +143,10 @@ async def test_what_matches_is_asked_for_by_whom_it_acts_as_and_people_decide(tm
         refused = await bench.ask("bo", "approve", ids=[made["id"]], digest=digest)
         assert refused.code == "own_request", "who answers for the service does not decide on what it asks"
         listed = (await bench.ask("bo", "triggers")).data["items"]
-        assert [(each["approval"], each["code"]) for each in listed[0]["last"]] == [(made["id"], "ok")]
+        assert [(each["approval"], each["code"], each["state"]) for each in listed[0]["last"]] == [
+            (made["id"], "ok", "REVIEWING")
+        ]
+        assert (listed[0]["limit"], listed[0]["held"]) == ({"count": 60, "seconds": 3600, "acted": 1}, [])
         assert await bench.hub.db.read(match_state) == ()
 
 
@@ -256,6 +275,11 @@ async def test_an_expression_that_fails_asks_for_nothing_and_is_said_once(tmp_pa
         (held,) = await until_entries(bench, "trigger:suppressed", 1)
         assert held.details["why"] == "error"
         assert "nothing" in held.private["message"]
+        (listed,) = (await bench.ask("ana", "triggers")).data["items"]
+        assert [(each["seq"], each["why"], each["count"]) for each in listed["held"]] == [(held.seq, "error", 1)]
+        assert "nothing" in listed["held"][0]["message"]
+        (unaudited,) = (await bench.ask("bo", "triggers")).data["items"]
+        assert unaudited["held"][0]["message"] is None, "what failed may quote what only auditors read"
         assert await bench.events("trigger:") == ["trigger:suppressed"]
 
 
@@ -278,14 +302,60 @@ async def test_a_rehearsal_on_the_past_says_what_would_be_and_does_nothing(tmp_p
     async with bench_in(tmp_path) as bench:
         await settled(bench)
         size = bench.hub.db.log.size
-        found = await bench.hub.triggering.rehearse("after-no", entry.seq)
+        found = await tried(bench, entry.seq)
         assert (found["matches"], found["held_back"], found["as"]) == (True, None, "ci")
         assert found["request"]["params"] == {"service": "web", "why": "rejected by ana"}
-        assert not (await bench.hub.triggering.rehearse("after-no", 1))["looks"]
+        assert (found["title"], found["policy"], found["allowed"]) == ("Restore web", "default", False)
+        assert not (await tried(bench, 1))["looks"]
         for name, seq in (("after-no", 10_000), ("nothing", 1)):
             with pytest.raises(Refusal):
-                await bench.hub.triggering.rehearse(name, seq)
+                await tried(bench, seq, name)
         assert bench.hub.db.log.size == size
+
+
+async def test_without_an_entry_it_is_tried_on_the_last_that_it_would_act_on_else_the_last_it_looks_at(
+    tmp_path: Path,
+) -> None:
+    async with bench_in(tmp_path) as bench:
+        with pytest.raises(NotFound):
+            await tried(bench, None)
+        await rejected(bench, "quiet", action="hidden")
+        (other,) = await entries(bench, "approval:rejected")
+        found = await tried(bench, None)
+        assert (found["seq"], found["looks"], found["matches"]) == (other.seq, True, False)
+        await rejected(bench, "web")
+        await rejected(bench, "again", action="hidden")
+        found = await tried(bench, None)
+        assert (found["matches"], found["request"]["params"]["service"]) == (True, "web")
+
+
+async def test_what_an_expression_or_the_action_would_refuse_is_said_beforehand(tmp_path: Path) -> None:
+    failing = AFTER.replace("approval.params.service,", "approval.params.nothing,")
+    async with bench_in(tmp_path, failing) as bench:
+        await rejected(bench)
+        found = await tried(bench, None)
+        assert not found["matches"] and "nothing" in found["error"]
+    unfit = AFTER.replace("approval.params.service,", "'actor + \"\\u0007\"',")
+    async with bench_in(tmp_path, unfit) as bench:
+        found = await tried(bench, None)
+        assert (found["matches"], found["refused"]["code"], found["title"]) == (True, "invalid_characters", None)
+
+
+async def test_a_trigger_on_a_hook_is_tried_on_a_message_and_only_on_one(tmp_path: Path) -> None:
+    async with bench_in(tmp_path, HOOKED) as bench:
+        size = bench.hub.db.log.size
+        message = Message(body={"status": "firing", "service": "web"}, headers={"x-from": "pager"})
+        found = await tried(bench, message, "paged")
+        assert (found["event"], found["title"], found["refused"]) == ("hook:alerts", "Restore web", None)
+        assert found["request"]["params"]["why"] == "pager"
+        assert not (await tried(bench, Message(body={"status": "resolved"}), "paged"))["matches"]
+        for on in (None, 1):
+            with pytest.raises(Invalid):
+                await tried(bench, on, "paged")
+        assert bench.hub.db.log.size == size
+    async with bench_in(tmp_path) as bench:
+        with pytest.raises(Invalid):
+            await tried(bench, message)
 
 
 async def test_of_two_nodes_that_share_postgresql_one_acts(tmp_path: Path, postgres_dsn: str) -> None:

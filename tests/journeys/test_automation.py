@@ -6,7 +6,10 @@ import time
 from typing import Any
 
 from processes import ACTIONS, HubProcess, StartHub
+from pydantic import TypeAdapter
 from sockets import page
+
+from hub import shapes
 
 
 def until_served(hub: HubProcess, who: str, name: str) -> dict[str, Any]:
@@ -135,7 +138,16 @@ def test_a_failed_run_and_an_alert_each_make_a_service_ask_once_and_people_see_i
     rehearsed = hub.run("trigger", "test", "again", "--seq", seq, as_="ana")
     assert "as ci it would ask for touch name=why" in rehearsed.stdout, rehearsed.stderr
     assert hub.run("trigger", "test", "again", "--seq", seq, as_="bo").returncode == 3
+    last = hub.run("trigger", "test", "again", as_="ana")
+    assert f"entry {seq} (apply:failed)" in last.stdout, last.stderr
     with hub.client("ana") as ana_again:
+        for each in ana_again.get("/v1/triggers").json()["items"]:
+            TypeAdapter(shapes.Trigger).validate_python(each)
+        tried = ana_again.post("/v1/triggers/paged/test", json={"body": alert, "headers": {"X-Any": "1"}}).json()
+        TypeAdapter(shapes.Rehearsal).validate_python(tried)
+        assert (tried["title"], tried["policy"]) == ("Touch web", "default")
+        assert ana_again.post("/v1/triggers/paged/test", json={"seq": 1, "body": alert}).status_code == 400
+        assert ana_again.post("/v1/triggers/paged/test", json={}).status_code == 400
         assert ana_again.patch("/v1/triggers/again", json={"enabled": False}).json()["disabled_by"] == "ana"
         assert len(ana_again.get("/v1/triggers").json()["items"][0]["last"]) == 1
         assert len(ana_again.get("/v1/approvals").json()["items"]) == 3

@@ -276,6 +276,83 @@ export interface Schedule {
   last: LastFiring | null;
 }
 
+/** One time that a trigger acted; `code` is `ok`, or that of a refusal. */
+export interface Firing {
+  occasion: string;
+  at: string;
+  code: string;
+  approval: string | null;
+  state: string | null;
+  depth: number;
+}
+
+/** One time that the log says a trigger was held back, with how often since the time before. */
+export interface HeldBack {
+  seq: number;
+  at: string;
+  why: string;
+  occasion: string;
+  count: number;
+  message: string | null;
+}
+
+/** How often a trigger may act within so many seconds, and how often it just did. */
+export interface RateLimit {
+  count: number;
+  seconds: number;
+  acted: number;
+}
+
+/** What an event or a message to a hook makes an agent or a service ask for. */
+export interface Trigger {
+  as: string;
+  name: string;
+  on: string[];
+  when: string | null;
+  action: string;
+  params: Record<string, unknown>;
+  reason: string | null;
+  enabled: boolean;
+  disabled_by: string | null;
+  limit: RateLimit;
+  most_depth: number;
+  seq: number | null;
+  suppressed: number;
+  last: Firing[];
+  held: HeldBack[];
+}
+
+/** A request that a trigger would make. */
+export interface Wanted {
+  action: string;
+  params: Record<string, unknown>;
+  reason: string | null;
+}
+
+/** Why something is refused. */
+export interface Refused {
+  code: string;
+  message: string;
+}
+
+/** What a trigger would do; nothing was done. */
+export interface Rehearsal {
+  as: string;
+  trigger: string;
+  seq: number | null;
+  event: string;
+  looks: boolean;
+  matches: boolean;
+  error: string | null;
+  held_back: string | null;
+  depth: number;
+  request: Wanted | null;
+  title: string | null;
+  policy: string | null;
+  allowed: boolean | null;
+  refused: Refused | null;
+}
+
 /** Something that may be typed. */
 export interface Verb {
   name: string;
