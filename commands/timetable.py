@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from commands.verb import Call
@@ -12,6 +13,9 @@ from core.clock import rfc3339
 from core.moments import show_moment, zone_of
 from core.schedules.schedule import Schedule
 from core.store.rows import Reader
+
+MOST_UPCOMING = 3
+"""Times to come that a schedule is shown with."""
 
 
 def _what(call: Call, schedule: Schedule) -> str:
@@ -53,6 +57,16 @@ def _last(reader: Reader, schedule: Schedule) -> dict[str, Any] | None:
     }
 
 
+def _upcoming(schedule: Schedule) -> Iterator[int]:
+    """Its next few times, the first of them `next_at`."""
+    at = schedule.next_at
+    for _ in range(MOST_UPCOMING):
+        if at is None:
+            return
+        yield at
+        at = schedule.timing.after(at)
+
+
 def as_json(reader: Reader, call: Call, schedule: Schedule) -> dict[str, Any]:
     """The Schedule of docs/http.md."""
     zone = zone_of(call.principal, call.world.timezone)
@@ -68,6 +82,7 @@ def as_json(reader: Reader, call: Call, schedule: Schedule) -> dict[str, Any]:
         "missed": schedule.missed,
         "next_at": rfc3339(schedule.next_at) if schedule.next_at is not None else None,
         "next_said": show_moment(schedule.next_at, zone) if schedule.next_at is not None else None,
+        "upcoming": [rfc3339(each) for each in _upcoming(schedule)],
         "last": _last(reader, schedule),
         "fired": schedule.fired,
         "missed_times": schedule.missed_times,

@@ -303,7 +303,10 @@ class Schedule(TypedDict):
     timezone: str
     next_at: str | None
     next_said: str | None
+    upcoming: list[str]
     last: LastFiring | None
+    missed_times: int
+    paused_by: str | None
 
 
 class Firing(TypedDict):

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from core.people.directory import Kind, Principal
+from core.people.rights import ADMIN, EVERYBODY
 from hub.http.ask import Asked, answer
 from hub.http.guard import Guarded
 from hub.http.paging import Cursor, Limit, page
@@ -28,14 +29,13 @@ async def list_people(ask: Asked, cursor: Cursor = None, limit: Limit = 100) -> 
 @needs(KNOWN)
 async def who_am_i(ask: Asked) -> Response:
     """You, how strongly that is proved, and what you may do."""
-    rights = ("request", "read", "lease", "resolve", "break", "stop", "override", "keys", "channels", "audit")
     return answer(
         {
             **principal_fields(ask.principal),
             "assurance": ask.call.assurance.word,
             "channel": ask.call.channel,
             "may_decide": ask.call.may_decide and ask.principal.kind is Kind.PERSON,
-            "rights": [name for name in rights if ask.world.rights.has(ask.principal, name)],
+            "rights": [name for name in sorted(EVERYBODY | ADMIN) if ask.world.rights.has(ask.principal, name)],
         }
     )
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+from axe import faults
 from browsers import Visitor
 from playwright.sync_api import expect
 from processes import HubProcess
-from servers import missing
 
 from adapters.websocket.built import entry, files
 
-AXE = Path(__file__).parents[2] / "adapters" / "websocket" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 FIRST_LOAD_BYTES = 250_000
 HOSTILE = "</script><img src=x onerror=alert(1)> \u202egnp.exe\u200b \x1b[31mred {{7*7}} <b>bold</b>"
@@ -30,20 +28,6 @@ def asked(hub: HubProcess, name: str, reason: str | None = None) -> str:
         made = http.post("/v1/approvals", json=body)
         assert made.status_code == 201, made.text
         return str(made.json()["id"])
-
-
-def faults(visitor: Visitor) -> list[str]:
-    """What axe-core calls serious or critical, each with where."""
-    if not AXE.is_file():
-        missing("axe-core", "install the page's packages: make install")
-    visitor.page.evaluate(AXE.read_text())  # evaluated by the debugger: the page's policy lets no other script in
-    found: dict[str, Any] = visitor.page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
-    return [
-        f"{each['id']}: {node['html'][:160]}"
-        for each in found["violations"]
-        if each["impact"] in ("serious", "critical")
-        for node in each["nodes"][:3]
-    ]
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -71,7 +55,15 @@ def test_every_room_can_be_read_by_everybody(visit: Visit, standing_hub: HubProc
     assert faults(bo) == []
     for width in (340, size["width"]):
         bo.page.set_viewport_size({**size, "width": width})
-        for place in ("queue", f"approvals/{name}", "activity", "leases", "remote"):
+        for place in (
+            "queue",
+            f"approvals/{name}",
+            "activity",
+            "leases",
+            "remote",
+            "remote?tab=scheduled",
+            "remote?tab=triggers",
+        ):
             bo.go(place)
             wide, room = bo.page.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
             assert wide <= room, (place, width)

@@ -26,7 +26,6 @@ interface Props {
 
 /** One entry of the log, on one line. */
 export const Entry = memo(function Entry({ event, chosen, within, onChoose }: Props) {
-  const words = said(event);
   return (
     <div
       className={`entry flex h-full items-center gap-3 border-b border-line/60 px-4 md:px-6 ${
@@ -40,26 +39,7 @@ export const Entry = memo(function Entry({ event, chosen, within, onChoose }: Pr
         {clockTime(event.ts)}
       </time>
       <p className="min-w-0 flex-1 truncate">
-        {sentence(event).map((part, at) =>
-          part.kind === "actor" ? (
-            <b key={at} className="font-semibold">
-              {show(part.text)}
-            </b>
-          ) : part.kind === "subject" && /^A\d+$/.test(part.text) ? (
-            <a
-              key={at}
-              className="font-mono text-[12.5px] text-accent hover:underline"
-              href={href({ room: "queue", approval: part.text, query: { view: "open" } })}
-            >
-              {part.text}
-            </a>
-          ) : (
-            <span key={at} className={part.kind === "subject" ? "font-mono text-[12.5px]" : ""}>
-              {show(part.text)}
-            </span>
-          ),
-        )}
-        {words !== null && <span className="text-muted">: {show(words)}</span>}
+        <EntryWords event={event} />
       </p>
       {event.channel && <span className="chip tone-plain max-md:hidden">{show(event.channel)}</span>}
       <button
@@ -74,3 +54,32 @@ export const Entry = memo(function Entry({ event, chosen, within, onChoose }: Pr
     </div>
   );
 });
+
+/** What an entry says, with who and what in it drawn as such. */
+export function EntryWords({ event }: { event: Event }) {
+  const words = said(event);
+  return (
+    <>
+      {sentence(event).map((part, at) =>
+        part.kind === "actor" ? (
+          <b key={at} className="font-semibold">
+            {show(part.text)}
+          </b>
+        ) : part.kind === "subject" && /^A\d+$/.test(part.text) ? (
+          <a
+            key={at}
+            className="font-mono text-[12.5px] text-accent hover:underline"
+            href={href({ room: "queue", approval: part.text, query: { view: "open" } })}
+          >
+            {part.text}
+          </a>
+        ) : (
+          <span key={at} className={part.kind === "subject" ? "font-mono text-[12.5px]" : ""}>
+            {show(part.text)}
+          </span>
+        ),
+      )}
+      {words !== null && <span className="text-muted">: {show(words)}</span>}
+    </>
+  );
+}

@@ -1,7 +1,7 @@
 // An entry of the log as a sentence in parts, so that who and what in it can be drawn as such.
 
 import type { Event } from "../wire/frames";
-import { maybe } from "../words";
+import { maybe, t } from "../words";
 
 export type Tone = "plain" | "good" | "bad" | "warn" | "run" | "accent";
 
@@ -57,6 +57,16 @@ export function sentence(event: Event): Part[] {
     else if (text) found.push({ kind: "text", text });
   }
   return found;
+}
+
+const OF_REQUESTS = /^(approval|apply|rollback|delivery|press):/;
+
+/** What kind of thing an event is, whoever it is about: `a request failed`; a hook's as a message to it. */
+export function happening(name: string): string {
+  if (name.startsWith("hook:") && name !== "hook:refused") return t("happening.message", { hook: name.slice(5) });
+  const about = OF_REQUESTS.test(name) ? t("happening.request") : "";
+  const words = maybe(`event.${name}`, { actor: t("happening.somebody"), subject: about }) ?? name;
+  return words.replace(/\s+/g, " ").replace(/:?\s*$/, "");
 }
 
 /** The words that somebody added, or why it was refused. */

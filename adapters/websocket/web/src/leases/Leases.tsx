@@ -1,4 +1,3 @@
-import { useQuery } from "@tanstack/react-query";
 import { KeyRound } from "lucide-react";
 import { useMemo, useState, type ReactNode } from "react";
 
@@ -10,8 +9,9 @@ import { Ago, Left } from "../time/Moment";
 import { Bones } from "../ui/Bones";
 import { Empty } from "../ui/Empty";
 import type { HeldLease, WaitingLease } from "../wire/frames";
-import { get, send } from "../wire/http";
+import { send } from "../wire/http";
 import { command } from "../wire/hub";
+import { useRight } from "../wire/useRight";
 import { t } from "../words";
 import { Break } from "./Break";
 import { about } from "./estimate";
@@ -21,14 +21,13 @@ import { usePicture } from "./usePicture";
 /** Who holds what, since when and why; who waits, behind whom, and about how long. */
 export default function Leases() {
   const { data, isLoading, refetch } = usePicture();
-  const rights = useQuery({ queryKey: ["me"], queryFn: () => get<{ rights: string[] }>("/v1/me") });
+  const mayBreak = useRight("break");
   const [breaking, setBreaking] = useState<HeldLease | null>(null);
   const [mineOnly, setMineOnly] = useState(false);
   const held = useMemo(
     () => data?.held.filter((each) => !mineOnly || each.principal === me.id) ?? [],
     [data, mineOnly],
   );
-  const mayBreak = rights.data?.rights.includes("break") ?? false;
 
   const release = async (lease: HeldLease) => {
     const reply = await command(`unlock ${lease.lock_id}`);

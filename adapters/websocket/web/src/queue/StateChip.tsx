@@ -18,7 +18,15 @@ const MOVING = new Set(["SUBMITTED", "APPLYING", "ROLLING_BACK"]);
 
 export function toneOf(approval: Approval): string {
   if (approval.state === "REVIEWING" && risk(approval) === "high") return "tone-warn";
-  return `tone-${TONES[approval.state] ?? "plain"}`;
+  return toneOfState(approval.state);
+}
+
+export function toneOfState(state: string): string {
+  return `tone-${TONES[state] ?? "plain"}`;
+}
+
+export function wordOf(state: string): string {
+  return state.replaceAll("_", " ").toLowerCase();
 }
 
 /** The state in a word, with a colour that is never the only sign. */
@@ -26,7 +34,7 @@ export function StateChip({ approval }: { approval: Approval }) {
   return (
     <span className={`chip state ${toneOf(approval)} ${MOVING.has(approval.state) ? "moving" : ""}`}>
       <i aria-hidden />
-      {approval.state.replaceAll("_", " ").toLowerCase()}
+      {wordOf(approval.state)}
     </span>
   );
 }

@@ -9,7 +9,7 @@ import { lines, say } from "./transcript";
 const MOST_SHOWN = 8;
 
 /** The command line: what may be typed is offered as it is typed, and what was typed before comes back. */
-export function Line({ language, begun }: { language: Language; begun: string }) {
+export function Line({ language, begun, eager }: { language: Language; begun: string; eager: boolean }) {
   const [text, setText] = useState(begun);
   const [chosen, setChosen] = useState(-1);
   const [isOpen, setOpen] = useState(false);
@@ -21,8 +21,8 @@ export function Line({ language, begun }: { language: Language; begun: string })
 
   useEffect(() => {
     if (begun) setText(begun);
-    input.current?.focus();
-  }, [begun]);
+    if (begun || eager) input.current?.focus();
+  }, [begun, eager]);
 
   const change = (value: string) => {
     setText(value);

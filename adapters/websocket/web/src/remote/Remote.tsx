@@ -18,7 +18,10 @@ import { Line } from "./Line";
 import { Said } from "./Said";
 import { Schedules } from "./Schedules";
 import { transcript } from "./transcript";
-import { useSchedules } from "./useSchedules";
+import { Triggers } from "./Triggers";
+
+const TABS = ["now", "scheduled", "triggers"] as const;
+type Tab = (typeof TABS)[number];
 
 /** The remote control: say something to the hub, see what it answers, and act on it where it stands. */
 export default function Remote() {
@@ -27,28 +30,28 @@ export default function Remote() {
   const [intent, setIntent] = useState<Intent | null>(null);
   const end = useRef<HTMLDivElement>(null);
   const language = useLanguage();
-  const schedules = useSchedules();
-  const tab = query["tab"] === "scheduled" ? "scheduled" : "now";
+  const tab = TABS.find((each) => each === query["tab"]) ?? "now";
   useEffect(() => {
     end.current?.scrollIntoView({ block: "end" });
   }, [turns]);
   useKeys({ "/": () => document.getElementById("command")?.focus() });
   return (
     <div className="flex h-full flex-col">
-      <div className="flex min-h-13 items-center justify-between gap-3 border-b border-line bg-surface px-4 py-2 md:px-6">
+      <div className="flex min-h-13 items-center justify-between gap-3 border-b border-line bg-surface px-3 py-2 md:px-6">
         <div className="flex items-center gap-3">
           <h1 className="text-base font-semibold max-sm:sr-only">{t("remote.title")}</h1>
-          {schedules.data && <Tabs tab={tab} />}
+          <Tabs tab={tab} />
         </div>
         {tab === "now" && turns.length > 0 && (
           <button type="button" className="button ghost small" onClick={() => transcript.set([])}>
-            <Trash2 size={14} aria-hidden /> {t("remote.clear")}
+            <Trash2 size={14} aria-hidden />
+            <span className="max-sm:sr-only">{t("remote.clear")}</span>
           </button>
         )}
       </div>
-      {tab === "scheduled" && schedules.data ? (
-        <Schedules schedules={schedules.data.items} />
-      ) : (
+      {tab === "scheduled" && <Schedules />}
+      {tab === "triggers" && <Triggers />}
+      {tab === "now" && (
         <div className="min-h-0 flex-1 overflow-auto" role="log" aria-label={t("remote.transcript")} tabIndex={0}>
           {turns.length === 0 ? (
             <Empty icon={<SquareTerminal size={32} />} title={t("remote.empty")}>
@@ -64,7 +67,7 @@ export default function Remote() {
           <div ref={end} />
         </div>
       )}
-      <Line language={language} begun={query["say"] ?? ""} />
+      <Line language={language} begun={query["say"] ?? ""} eager={tab === "now"} />
       {intent && (
         <Decide
           intent={intent}
@@ -79,15 +82,15 @@ export default function Remote() {
   );
 }
 
-function Tabs({ tab }: { tab: "now" | "scheduled" }) {
+function Tabs({ tab }: { tab: Tab }) {
   return (
     <nav aria-label={t("remote.title")} className="flex gap-0.5">
-      {(["now", "scheduled"] as const).map((each) => (
+      {TABS.map((each) => (
         <a
           key={each}
           href={href({ room: "remote", query: each === "now" ? {} : { tab: each } })}
           aria-current={each === tab ? "page" : undefined}
-          className="flex min-h-8 items-center rounded-lg px-2.5 text-[13px] font-medium text-muted hover:text-ink aria-[current]:bg-muted/15 aria-[current]:text-ink"
+          className="flex min-h-8 items-center rounded-lg px-2 text-[13px] font-medium sm:px-2.5 text-muted hover:text-ink aria-[current]:bg-muted/15 aria-[current]:text-ink"
         >
           {t(`remote.tab.${each}`)}
         </a>

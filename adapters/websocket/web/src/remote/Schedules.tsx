@@ -1,129 +1,150 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { CalendarClock } from "lucide-react";
+import { CalendarClock, Play } from "lucide-react";
 
-import { href } from "../app/route";
 import { toast } from "../app/toasts";
 import { me } from "../boot";
 import { Shown } from "../text/Shown";
 import { Ago, Left } from "../time/Moment";
+import { exactly, shortly } from "../time/moments";
 import { Empty } from "../ui/Empty";
+import { Switch } from "../ui/Switch";
 import type { Schedule } from "../wire/frames";
 import { send } from "../wire/http";
 import { command } from "../wire/hub";
+import { useRight } from "../wire/useRight";
 import { t } from "../words";
+import { Fact, Facts, Item, Items } from "./Items";
+import { Outcome } from "./Outcome";
+import { useChange, useList } from "./useList";
 
 /** What gives its command at its times: when next, what became of the last, and holding it back. */
-export function Schedules({ schedules }: { schedules: readonly Schedule[] }) {
-  if (schedules.length === 0) {
-    return (
-      <div className="flex-1">
-        <Empty icon={<CalendarClock size={32} />} title={t("schedules.empty")}>
-          {t("schedules.empty.text")}
-        </Empty>
-      </div>
-    );
-  }
+export function Schedules() {
+  const query = useList<Schedule>("schedules");
+  const empty = (
+    <Empty icon={<CalendarClock size={32} />} title={t("schedules.empty")}>
+      <p>{t("schedules.empty.text")}</p>
+      <pre className="code mt-4 text-left">{t("schedules.empty.example")}</pre>
+    </Empty>
+  );
   return (
-    <div className="min-h-0 flex-1 overflow-auto">
-      <ul className="mx-auto my-5 max-w-5xl overflow-hidden rounded-xl border border-line bg-surface max-md:mx-4">
-        {schedules.map((each) => (
-          <Line key={each.id} schedule={each} />
-        ))}
-      </ul>
-    </div>
+    <Items query={query} empty={empty}>
+      {(schedule) => <Line key={schedule.id} schedule={schedule} />}
+    </Items>
   );
 }
 
 function Line({ schedule }: { schedule: Schedule }) {
-  const queries = useQueryClient();
-  const acting = useMutation({
-    mutationFn: async (what: "pause" | "unpause" | "fire" | "end") => {
-      if (what === "fire") await send("POST", `/v1/schedules/${schedule.id}/fire`, {});
-      else if (what !== "end")
-        await send("PATCH", `/v1/schedules/${schedule.id}`, { body: { paused: what === "pause" } });
-      else {
-        const reply = await command(`unschedule ${schedule.id}`);
-        if (!reply.ok) throw new Error(reply.text);
-      }
-    },
-    onError: (error) => toast({ kind: "bad", text: error.message }),
-    onSuccess: (_, what) => what === "fire" && toast({ kind: "good", text: t("schedules.fired", { id: schedule.id }) }),
-    onSettled: () => queries.invalidateQueries({ queryKey: ["schedules"] }),
-  });
+  const { id, owner, cron, timezone, upcoming, last } = schedule;
   const isPaused = schedule.state === "paused";
-  const last = schedule.last;
   return (
-    <li
-      className="schedule flex flex-wrap items-center gap-x-4 gap-y-2 border-b border-line px-4 py-3 last:border-b-0"
-      data-id={schedule.id}
+    <Item
+      className="schedule"
+      data-id={id}
       data-state={schedule.state}
+      name={id}
+      title={<Shown text={schedule.title} />}
+      controls={<Controls schedule={schedule} />}
     >
-      <span className="w-12 font-mono text-[12.5px] text-muted">{schedule.id}</span>
-      <div className="min-w-0 flex-1 basis-64">
-        <p className="font-medium [overflow-wrap:anywhere]">
-          <Shown text={schedule.title} />
-        </p>
-        <p className="text-[13px] text-muted">
-          {schedule.cron !== null && (
+      <Facts>
+        <Fact label={t("byItself.when")}>
+          {cron === null ? (
+            t("schedules.once")
+          ) : (
             <>
-              <code>{schedule.cron}</code> {schedule.timezone} ·{" "}
+              <code className="rule">{cron}</code> <span className="text-muted">{timezone}</span>
             </>
           )}
-          {t("schedules.as", { owner: schedule.owner })}
-          {last && (
+        </Fact>
+        <Fact label={t("byItself.as")}>{owner}</Fact>
+        <Fact label={t("schedules.next")}>
+          {isPaused || upcoming[0] === undefined ? (
+            <span className="text-muted">{isPaused ? t("schedules.held") : t("schedules.never")}</span>
+          ) : (
             <>
-              {" · "}
-              {t("schedules.last")} <Ago at={last.at} />:{" "}
-              {last.approval === null ? (
-                last.code
-              ) : (
-                <a className="text-accent hover:underline" href={href({ room: "queue", approval: last.approval })}>
-                  {last.approval} {last.state?.toLowerCase()}
-                </a>
-              )}
+              {t("schedules.in")} <Left until={upcoming[0]} />
+              <span className="text-muted">
+                {upcoming.map((at) => (
+                  <time key={at} dateTime={at} title={exactly(at)}>
+                    {" · "}
+                    {shortly(at)}
+                  </time>
+                ))}
+              </span>
             </>
           )}
-        </p>
-      </div>
-      <span className="text-right text-[13px]" title={schedule.next_said ?? undefined}>
-        {isPaused ? (
-          <span className="chip tone-warn">{t("schedules.paused")}</span>
-        ) : (
-          schedule.next_at && (
+        </Fact>
+        <Fact label={t("byItself.last")}>
+          {last === null ? (
+            <span className="text-muted">{t("schedules.notYet")}</span>
+          ) : (
             <>
-              {t("schedules.next")} <Left until={schedule.next_at} />
+              <Outcome {...last} />{" "}
+              <span className="text-muted">
+                <Ago at={last.at} />
+              </span>
             </>
-          )
-        )}
-      </span>
-      {schedule.owner === me.id && (
-        <span className="flex gap-2">
-          <button
-            type="button"
-            className="button small fire"
-            disabled={acting.isPending}
-            onClick={() => acting.mutate("fire")}
-          >
-            {t("schedules.fire")}
-          </button>
-          <button
-            type="button"
-            className="button small hold"
-            disabled={acting.isPending}
-            onClick={() => acting.mutate(isPaused ? "unpause" : "pause")}
-          >
-            {isPaused ? t("schedules.unpause") : t("schedules.pause")}
+          )}
+          {schedule.missed_times > 0 && (
+            <span className="text-warn"> · {t("schedules.missed", { count: schedule.missed_times })}</span>
+          )}
+        </Fact>
+      </Facts>
+    </Item>
+  );
+}
+
+/** Only its owner has it give its command or ends it here; an administrator may hold it back as well. */
+function Controls({ schedule: { id, owner, state, paused_by } }: { schedule: Schedule }) {
+  const queries = useQueryClient();
+  const isMine = owner === me.id;
+  const mayHold = useRight("automation") || isMine;
+  const change = useChange<Schedule>("schedules");
+  const again = () => queries.invalidateQueries({ queryKey: ["schedules"] });
+  const fire = useMutation({
+    mutationFn: () => send("POST", `/v1/schedules/${id}/fire`, {}),
+    onError: (error) => toast({ kind: "bad", text: error.message }),
+    onSuccess: () => toast({ kind: "good", text: t("schedules.fired", { id }) }),
+    onSettled: again,
+  });
+  const end = useMutation({ mutationFn: () => command(`unschedule ${id}`), onSettled: again });
+  const isOn = state !== "paused";
+  const word = isOn ? t("byItself.on") : t("schedules.paused", { by: paused_by ?? "?" });
+  return (
+    <>
+      {isMine && (
+        <>
+          <button type="button" className="button small fire" disabled={fire.isPending} onClick={() => fire.mutate()}>
+            <Play size={13} aria-hidden /> {t("schedules.fire")}
           </button>
           <button
             type="button"
             className="button small danger end"
-            disabled={acting.isPending}
-            onClick={() => acting.mutate("end")}
+            disabled={end.isPending}
+            onClick={() =>
+              end.mutate(undefined, { onSuccess: (reply) => reply.ok || toast({ kind: "bad", text: reply.text }) })
+            }
           >
             {t("schedules.end")}
           </button>
-        </span>
+        </>
       )}
-    </li>
+      {mayHold ? (
+        <Switch
+          on={isOn}
+          label={t("byItself.acts", { name: id })}
+          state={word}
+          onChange={(on) =>
+            change.mutate({
+              path: id,
+              body: { paused: !on },
+              is: (each) => each.id === id,
+              now: { state: on ? "active" : "paused", paused_by: on ? null : me.id },
+            })
+          }
+        />
+      ) : (
+        <span className={`chip ${isOn ? "tone-good" : "tone-warn"}`}>{word}</span>
+      )}
+    </>
   );
 }

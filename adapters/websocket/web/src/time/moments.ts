@@ -6,6 +6,13 @@ const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
+const SPANS = [
+  [DAY, "a day", "days"],
+  [HOUR, "an hour", "hours"],
+  [MINUTE, "a minute", "minutes"],
+  [1, "a second", "seconds"],
+] as const;
+
 /** The present second; everything that counts follows it. */
 export const now = new Value(Math.floor(Date.now() / 1000));
 setInterval(() => now.set(Math.floor(Date.now() / 1000)), 1000);
@@ -52,6 +59,29 @@ const CLOCK = new Intl.DateTimeFormat(undefined, {
 export function exactly(iso: string): string {
   const date = new Date(iso);
   return `${EXACT.format(date)} (${date.toISOString().slice(0, 19).replace("T", " ")} UTC)`;
+}
+
+const SHORT = new Intl.DateTimeFormat(undefined, {
+  weekday: "short",
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+});
+
+/** `Mon 23 Nov, 09:00`, in the reader's zone. */
+export function shortly(iso: string): string {
+  return SHORT.format(new Date(iso));
+}
+
+/** A window in words: `an hour`, `10 minutes`. */
+export function inWords(span: number): string {
+  for (const [unit, one, many] of SPANS) {
+    if (span === unit) return one;
+    if (span % unit === 0) return `${span / unit} ${many}`;
+  }
+  return `${span} s`;
 }
 
 export function clockTime(iso: string): string {

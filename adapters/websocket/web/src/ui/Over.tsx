@@ -1,5 +1,5 @@
 import * as Dialog from "@radix-ui/react-dialog";
-import type { ReactNode } from "react";
+import { useState, type ReactNode } from "react";
 
 /** A dialog over the page: named, closed by Escape, and focus comes back to where it was. */
 export function Over({
@@ -15,12 +15,18 @@ export function Over({
   onClose: () => void;
   children: ReactNode;
 }) {
+  // Taken before a field inside takes the focus, which the library would come back to otherwise.
+  const [before] = useState(() => document.activeElement);
   return (
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
       <Dialog.Portal>
         <Dialog.Overlay className="overlay" />
         <Dialog.Content
           className={wide ? "dialog sm:w-[min(860px,calc(100vw-48px))]" : "dialog"}
+          onCloseAutoFocus={(event) => {
+            event.preventDefault();
+            if (before instanceof HTMLElement) before.focus();
+          }}
           {...(lead === undefined ? { "aria-describedby": undefined } : {})}
         >
           <Dialog.Title className="text-lg font-semibold tracking-tight [overflow-wrap:anywhere]">{title}</Dialog.Title>

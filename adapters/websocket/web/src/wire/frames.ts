@@ -273,7 +273,10 @@ export interface Schedule {
   timezone: string;
   next_at: string | null;
   next_said: string | null;
+  upcoming: string[];
   last: LastFiring | null;
+  missed_times: number;
+  paused_by: string | null;
 }
 
 /** One time that a trigger acted; `code` is `ok`, or that of a refusal. */
