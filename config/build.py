@@ -18,10 +18,10 @@ from core.apply.action import Action, AgentSpec, CommandSpec, HttpSpec, Operatio
 from core.apply.params import plain_number
 from core.audit.canonical import canonical
 from core.people.assurance import Assurance
-from core.people.directory import Directory, Kind, Principal
+from core.people.directory import OIDC, Directory, Kind, Principal, subject_at
 from core.people.rights import Rights
 from core.policy.policy import BreakGlass, Escalation, GrantBounds, Hours, Policy, Requirement
-from core.world import Channel, FreezeWindow, Hook, Keep, Limits, Trigger, World
+from core.world import Channel, FreezeWindow, Hook, Keep, Limits, Provider, Trigger, World
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -29,7 +29,7 @@ _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 def build(hub: schema.Hub, source: Source, secrets: Secrets) -> World:
     """The world of `hub`, which was read from `source`.
 
-    Raises Unavailable (`missing_secret`) for a channel, hook or anchor whose secret is missing.
+    Raises Unavailable (`missing_secret`) for a channel, hook, provider or anchor whose secret is missing.
     """
     return World(
         digest=digest(hub),
@@ -47,6 +47,7 @@ def build(hub: schema.Hub, source: Source, secrets: Secrets) -> World:
         ),
         actions={name: action(name, each) for name, each in hub.actions.items()},
         policies=tuple(policy(each, hub.timezone) for each in hub.policies),
+        provider=_provider(hub.sign_in.oidc, secrets),
         channels={name: _channel(name, each, secrets) for name, each in hub.channels.items()},
         hooks={name: _hook(name, each, secrets, _of_hook(hub, name)) for name, each in hub.hooks.items()},
         triggers={name: trigger(name, each) for name, each in hub.triggers.items()},
@@ -73,7 +74,8 @@ def directory(hub: schema.Hub) -> Directory:
     """Everybody in it."""
     mail = [name for name, channel in hub.channels.items() if channel.adapter == "email"]
     slack = [name for name, channel in hub.channels.items() if channel.adapter == "slack"]
-    everybody = {name: _person(name, each, mail, slack) for name, each in hub.people.items()}
+    issuer = hub.sign_in.oidc.issuer if hub.sign_in.oidc is not None else None
+    everybody = {name: _person(name, each, mail, slack, issuer) for name, each in hub.people.items()}
     for name, agent in hub.agents.items():
         everybody[name] = Principal(
             id=name,
@@ -206,13 +208,20 @@ def _moment(text: str | None, zone: str) -> datetime | None:
     return at if at.tzinfo is not None else at.replace(tzinfo=ZoneInfo(zone))
 
 
-def _person(name: str, person: schema.Person, mail: Iterable[str] = (), slack: Iterable[str] = ()) -> Principal:
-    """`mail` are the channels on which their address is their identity, `slack` those on which their Slack account is."""
+def _person(
+    name: str, person: schema.Person, mail: Iterable[str], slack: Iterable[str], issuer: str | None
+) -> Principal:
+    """`mail` are the channels on which their address is their identity, `slack` those on which their Slack account is.
+
+    `issuer` is whose subject theirs is.
+    """
     identities = dict(person.identities)
     if person.email:
         identities |= {channel: person.email.lower() for channel in mail}
     if person.slack:
         identities |= dict.fromkeys(("slack", *slack), person.slack)
+    if person.oidc and issuer is not None:
+        identities[OIDC] = subject_at(issuer, person.oidc)
     return Principal(
         id=name,
         kind=Kind.PERSON,
@@ -257,6 +266,18 @@ def _operation(given: action_schema.Operation) -> Operation:
         secrets=given.secrets,
         run_as=given.run_as,
         cwd=given.cwd,
+    )
+
+
+def _provider(given: schema.OpenId | None, secrets: Secrets) -> Provider | None:
+    if given is None:
+        return None
+    return Provider(
+        name=given.name,
+        issuer=given.issuer,
+        client_id=given.client_id,
+        client_secret=secrets.resolve(given.client_secret),
+        match_email=given.match_email,
     )
 
 

@@ -14,6 +14,7 @@ from config.problem import Problem
 from config.schema import Hub
 from config.source import Source
 from core.errors import Invalid
+from core.people.directory import OIDC
 from core.people.rights import ADMIN
 
 
@@ -30,6 +31,7 @@ def check(hub: Hub, source: Source, adapters: Collection[str] | None = None) -> 
         yield from check_policies(hub, source, actions)
         yield from check_triggers(hub, source, actions)
     yield from ((False, problem) for problem in _channels(hub, source, adapters))
+    yield from ((False, problem) for problem in _sign_in(hub, source))
     yield from ((False, problem) for problem in check_freezes(hub, source))
     administered = any("admins" in person.groups for person in hub.people.values())
     if hub.people and not administered and ADMIN - hub.rights.keys():
@@ -46,6 +48,22 @@ def _uncanonical(hub: Hub, source: Source) -> Iterator[Problem]:
         digest(hub)
     except Invalid as refusal:
         yield source.problem((), refusal.message)
+
+
+def _sign_in(hub: Hub, source: Source) -> Iterator[Problem]:
+    if OIDC in hub.channels:
+        yield source.problem(("channels", OIDC), f"{OIDC} is how people sign in", "give the channel another name")
+    for name, person in hub.people.items():
+        if OIDC in person.identities:
+            yield source.problem(("people", name, "identities", OIDC), "is given by its subject alone", "write oidc: …")
+        if person.oidc is not None and hub.sign_in.oidc is None:
+            yield source.problem(("people", name, OIDC), "there is no provider to know it", "add sign_in: {oidc: …}")
+    if hub.sign_in.oidc is not None and hub.public_url is None:
+        yield source.problem(
+            ("sign_in", "oidc"),
+            "the provider sends people back, and public_url is missing",
+            "add public_url: https://…",
+        )
 
 
 def _channels(hub: Hub, source: Source, adapters: Collection[str] | None) -> Iterator[Problem]:

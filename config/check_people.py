@@ -42,7 +42,8 @@ def _once(hub: Hub, source: Source) -> Iterator[Problem]:
         for name in names:
             yield from _claim(source, taken, ("name", name.casefold()), (section, name))
     for name, person in hub.people.items():
-        own = {"email": person.email, "os_user": person.os_user, "slack": person.slack, **person.identities}
+        own = {"email": person.email, "os_user": person.os_user, "slack": person.slack, "oidc": person.oidc}
+        own |= person.identities
         for kind, value in own.items():
             path: Path = ("people", name, "identities", kind) if kind in person.identities else ("people", name, kind)
             if value is not None:

@@ -36,7 +36,7 @@ def _may_refer(path: Path) -> bool:
     match path:
         case ("channels", _, key, *_):
             return key != "adapter"
-        case ("hooks", _, "secret", *_) | ("audit", "anchors", _):
+        case ("hooks", _, "secret", *_) | ("audit", "anchors", _) | ("sign_in", "oidc", "client_secret"):
             return True
         case ("actions", _, *rest):
             inner = rest[2:] if rest[:1] == ["validate"] else rest[1:]
@@ -48,4 +48,6 @@ def _is_secret(path: Path) -> bool:
     """Whether what stands there must be a reference."""
     if path[:1] == ("hooks",):
         return path[2:3] == ("secret",)
+    if path == ("sign_in", "oidc", "client_secret"):
+        return True
     return path[:1] == ("channels",) and any(isinstance(step, str) and _SECRET_KEY.search(step) for step in path[2:])

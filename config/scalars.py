@@ -20,6 +20,7 @@ from core.apply.template import placeholders
 from core.audit.events import EVENTS
 from core.clock import parse_duration
 from core.errors import Invalid
+from core.net import is_confidential
 from core.people.rights import ADMIN, EVERYBODY
 from core.policy.expression import Expression
 from core.verbs import VERBS
@@ -113,6 +114,15 @@ def _origin(text: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
+def _issuer(text: str) -> str:
+    parts = urlsplit(_url(text))
+    if parts.query:
+        raise wrong("an issuer has no ?query", "write what the provider calls its issuer, like https://id.example.com")
+    if not is_confidential(text):
+        raise wrong(f"{text!r} is not https", "only a provider on this machine may do without")
+    return text
+
+
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -203,6 +213,7 @@ Duration = Annotated[
 """Milliseconds, written as `90s`, `15m`, `1h30m`, `2d` or a number of seconds."""
 Url = Annotated[str, AfterValidator(_url)]
 Origin = Annotated[str, AfterValidator(_origin)]
+Issuer = Annotated[str, AfterValidator(_issuer)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Network = Annotated[str, AfterValidator(_network)]
 Rate = Annotated[str, AfterValidator(_rate)]

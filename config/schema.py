@@ -13,6 +13,7 @@ from config.scalars import (
     Cel,
     Cron,
     Duration,
+    Issuer,
     Moment,
     Name,
     Network,
@@ -42,6 +43,9 @@ class Person(Section):
     )
     identities: dict[Name, Text] = Field(default={}, description="Their identity on other channels: channel -> id.")
     groups: list[Name] = Field(default=[], description="The groups that they are in.")
+    oidc: Annotated[str, Field(pattern=r"^[!-~]+$", max_length=255)] | None = Field(
+        default=None, description="Their subject at the provider of sign_in.oidc, as its refusal shows it."
+    )
     os_user: Name | None = Field(
         default=None, description="Their login on the hub's machine, for the control socket; never root."
     )
@@ -50,6 +54,27 @@ class Person(Section):
     digest: Duration | None = Field(
         default=None, description="Mail comes to them together, at most once in that time; each at once without it."
     )
+
+
+class OpenId(Section):
+    """An OpenID provider: its word signs people in, as strongly as a link that the shell printed."""
+
+    name: Annotated[str, Field(min_length=1, max_length=40)] = Field(
+        description="What people call it: the button says Sign in with this."
+    )
+    issuer: Issuer = Field(description="Its issuer, exactly as it names itself; https, or http on this machine.")
+    client_id: Text = Field(description="What it calls this hub.")
+    client_secret: Text = Field(description="What this hub proves itself with, ${env:NAME} or ${file:PATH}.")
+    match_email: bool = Field(
+        default=False,
+        description="Whether an address that it says it verified names its person, where nothing else does.",
+    )
+
+
+class SignIn(Section):
+    """Ways in for people at a browser; one-time links are always there."""
+
+    oidc: OpenId | None = Field(default=None, description="An OpenID provider, by OpenID Connect.")
 
 
 class AgentLimits(Section):
@@ -216,6 +241,7 @@ class Hub(Section):
     )
     trusted_proxies: list[Network] = Field(default=[], description="Addresses whose X-Forwarded-For is believed.")
     timezone: Zone = Field(default="UTC", description="The zone of weekdays and hours.")
+    sign_in: SignIn = Field(default=SignIn(), description="How people sign in on the page besides one-time links.")
     people: dict[PrincipalName, Person] = Field(
         default={}, description="Who asks and decides, by a short name that never changes."
     )

@@ -32,6 +32,7 @@ _BOUNDS = {
 _FORMS = {
     "email": ("is no mail address", "write it like ana@example.com"),
     "slack": ("is no Slack identity", "write team id/user id, like T0123/U024BE7LH"),
+    "oidc": ("is no subject", "write it as the provider does, without spaces"),
     "from": ("is no group of a channel", "write channel:group, like slack:S0123ABCD"),
 }
 

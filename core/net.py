@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpcore
 import httpx
@@ -89,6 +90,22 @@ def is_allowed(address: Address, *, allow_private: bool) -> bool:
     return any(address in network for network in _PRIVATE_V6)
 
 
+def is_confidential(url: str) -> bool:
+    """Whether what is sent there stays between the two: by https, or without leaving this machine."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    if parts.scheme == "https":
+        return bool(host)
+    try:
+        is_here = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+    return parts.scheme == "http" and is_here
+
+
 async def look_up(host: str, port: int) -> Sequence[str]:
     """The addresses that the machine's resolver gives for `host`."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -103,11 +120,11 @@ def safe_client(
     ssl_context: ssl.SSLContext | None = None,
 ) -> httpx.AsyncClient:
     """A client whose connections all go to checked addresses; a forbidden one raises Forbidden `private_address`."""
-    transport = _Transport(_GuardedBackend(lookup, allow_private=allow_private), ssl_context or _trusted())
+    transport = _Transport(_GuardedBackend(lookup, allow_private=allow_private), ssl_context or trusted_authorities())
     return httpx.AsyncClient(transport=transport, trust_env=False, follow_redirects=False, timeout=timeout_seconds)
 
 
-def _trusted() -> ssl.SSLContext:
+def trusted_authorities() -> ssl.SSLContext:
     """The common authorities, and those that the machine's owner added."""
     context = httpx.create_ssl_context(trust_env=False)
     context.load_default_certs()

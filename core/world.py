@@ -63,6 +63,19 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """The OpenID provider whose word signs people in."""
+
+    name: str
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    """Resolved; never logged."""
+    match_email: bool = False
+    """Whether an address that it has verified names its person, where nothing else does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
     """One configured channel: which adapter serves it and with which settings."""
 
@@ -115,6 +128,7 @@ class World:
     actions: Mapping[str, Action] = field(default_factory=dict)
     policies: tuple[Policy, ...] = ()
     channels: Mapping[str, Channel] = field(default_factory=dict)
+    provider: Provider | None = None
     hooks: Mapping[str, Hook] = field(default_factory=dict)
     groups_from: Mapping[str, str] = field(default_factory=dict)
     """Group -> where its members are read from (`slack:S0123`)."""

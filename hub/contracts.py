@@ -252,6 +252,15 @@ class Said:
     details: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WayIn:
+    """One way to sign in besides links: what people call it, and where it begins."""
+
+    name: str
+    url: str
+    """May take `to`: the place on the page where they come back to."""
+
+
 class DeliveryFailed(Exception):
     """A copy could not be posted. `permanent` ends the attempts; `retry_after_seconds` is the channel's own wish.
 
@@ -409,6 +418,11 @@ class Hub(Protocol):
 
     def by_email(self, channel: str, email: str) -> str | None:
         """The one person with that address whom nothing else says who they are on the channel."""
+        ...
+
+    @property
+    def ways_in(self) -> tuple[WayIn, ...]:
+        """How people sign in besides links, for the page that offers it."""
         ...
 
     def may(self, caller: Caller, right: str) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from commands.guessing import guess
 from commands.registry import Registry
@@ -48,7 +48,7 @@ from hub.agents import Agents
 from hub.asking import places, sources
 from hub.carrying import Carrier
 from hub.checkpoints import Checkpoints
-from hub.contracts import Adapter, Ailing, Caller, Command, Inbound, News, Opened, Reply, Said, Telling
+from hub.contracts import Adapter, Ailing, Caller, Command, Inbound, News, Opened, Reply, Said, Telling, WayIn
 from hub.delivery import Delivery
 from hub.feed import Feed
 from hub.http.origin import origins, reachable
@@ -68,6 +68,9 @@ from hub.scheduling import Scheduler
 from hub.timers import Timers
 from hub.triggering import Triggering
 from hub.whois import WhoIs
+
+if TYPE_CHECKING:
+    from hub.openid import OpenId
 
 logger = logging.getLogger("interlock.hub")
 
@@ -136,6 +139,7 @@ class Hub:
         self._world = world
         self._configured = world
         """The configuration as hub.yaml has it; `_world` is the same with the roster laid over it."""
+        self._openid: OpenId | None = None
         self._publishing = asyncio.Lock()
         self._load = load
         self._resolve = resolve
@@ -203,6 +207,26 @@ class Hub:
     def public_url(self) -> str:
         """Where people find this hub: as configured, but never another port of this machine than the one it serves."""
         return reachable(self._world.public_url, self.served_at)
+
+    @property
+    def openid(self) -> OpenId | None:
+        """The client of the OpenID provider in force; None where none is configured."""
+        provider = self._world.provider
+        if provider is None:
+            return None
+        if self._openid is None or self._openid.provider != provider:
+            from hub.openid import OpenId  # so that only who uses it loads it
+
+            self._openid = OpenId(provider, self.clock)
+        return self._openid
+
+    @property
+    def ways_in(self) -> tuple[WayIn, ...]:
+        """How people sign in besides links."""
+        provider = self._world.provider
+        if provider is None:
+            return ()
+        return (WayIn(name=provider.name, url=f"{self.public_url}/login/oidc"),)
 
     def _carrier(self) -> Carrier:
         return Carrier(root=self._world.root, resolve=self._resolve, cgroups=self._cgroups)
@@ -411,6 +435,10 @@ class Hub:
             return await self.whois.link(inbound, code)
         except Refusal as refusal:
             return await self.refuse(inbound, refusal.code, refusal.message)
+
+    async def bind(self, principal: str, channel: str, identity: str) -> None:
+        """An account that the person proved to be theirs is bound to them. Raises Refusal."""
+        await self.whois.bind(principal, channel, identity)
 
     async def pin(self, channel: str, realm: str) -> None:
         """The channel's bare identities belong to `realm` from now on. Raises Conflict when to another already."""

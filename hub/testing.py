@@ -27,7 +27,7 @@ from core.clock import Clock, SystemClock
 from core.errors import Conflict
 from core.people.assurance import Assurance
 from core.world import Hook
-from hub.contracts import Adapter, Button, Caller, Card, DeliveryFailed, Inbound, News, Opened, Post, Reply, Said
+from hub.contracts import Adapter, Button, Caller, Card, DeliveryFailed, Inbound, News, Opened, Post, Reply, Said, WayIn
 
 PUBLIC_URL = "http://127.0.0.1:8000"
 COPY = "A" * 32
@@ -76,6 +76,7 @@ class RecordingHub:
     """Who said which code."""
     pinned: str | None = None
     rights: frozenset[str] = frozenset()
+    ways_in: tuple[WayIn, ...] = ()
     vault: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Name -> value and version."""
     claimed: set[tuple[str, int]] = field(default_factory=set)

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from core.audit.log import Committed
 from core.clock import SECOND, Clock
-from core.errors import Refusal, TooFast
+from core.errors import Refusal, TooFast, Unproven
 from core.people import linking, told
 from core.people.directory import Principal
 from core.people.linking import Linked
@@ -105,8 +105,24 @@ class WhoIs:
         made = linking.link(tx, code, channel=channel, identity=identity, people=people)
         person = people.find(made.principal)
         assert person is not None  # the code was theirs
-        self._tell(tx, person, f"The account {identity} on {channel} was linked to you; `unlink {identity}` ends that.")
+        self._say_linked(tx, made, person)
         return made
+
+    async def bind(self, principal: str, channel: str, identity: str) -> None:
+        """An account that the person proved to be theirs is bound to them. Raises Refusal."""
+        await self._db.write(self._bind, principal, channel, identity)
+        await self._renew()
+
+    def _bind(self, tx: Tx, principal: str, channel: str, identity: str) -> None:
+        people = self._world().people
+        person = people.find(principal)
+        if person is None:
+            raise Unproven("unknown_principal", "you are no longer in the configuration")
+        self._say_linked(tx, linking.bind(tx, person, channel=channel, identity=identity, people=people), person)
+
+    def _say_linked(self, tx: Tx, made: Linked, person: Principal) -> None:
+        text = f"The account {made.identity} on {made.channel} was linked to you; `unlink {made.identity}` ends that."
+        self._tell(tx, person, text)
 
     async def pin(self, channel: str, realm: str) -> None:
         """The channel's bare identities, if there are any, belong to `realm`. Raises Conflict (`other_realm`)."""

@@ -64,7 +64,7 @@ class Browsing:
     async def _home(self, request: Request) -> Response:
         caller = await self._caller(request)
         if caller is None:
-            return self._page("signin.html", status=200)
+            return self._sign_in(200)
         entry = built.entry()
         if entry is None:
             return self._page("unbuilt.html", status=503, caller=caller)
@@ -79,6 +79,9 @@ class Browsing:
         # Styles that measure or lock what is on the screen are made by scripts of ours, which carry this nonce.
         page.headers["content-security-policy"] = CSP.replace("style-src 'self'", f"style-src 'self' 'nonce-{nonce}'")
         return page
+
+    def _sign_in(self, status: int, wanted: str | None = None) -> Response:
+        return self._page("signin.html", status=status, wanted=wanted, ways=self._hub.ways_in)
 
     async def _boot(self, caller: Caller) -> str:
         """What the page knows before it asks: who looks, from where in the log, and whether everything is stopped."""
@@ -98,7 +101,7 @@ class Browsing:
     async def _show(self, request: Request) -> Response:
         caller = await self._caller(request)
         if caller is None:
-            return self._page("signin.html", status=401, wanted=request.path_params["id"])
+            return self._sign_in(401, request.path_params["id"])
         return await self._approval(caller, request.path_params["id"])
 
     async def _approval(self, caller: Caller, id: str, said: Reply | None = None) -> Response:
@@ -123,7 +126,7 @@ class Browsing:
         """A form's press, from our own page, of somebody signed in."""
         caller = await self._caller(request)
         if caller is None:
-            return self._page("signin.html", status=401, wanted=request.path_params["id"])
+            return self._sign_in(401, request.path_params["id"])
         id = request.path_params["id"]
         try:
             form = await _form_of(request)

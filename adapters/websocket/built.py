@@ -55,7 +55,7 @@ class Entry:
 @cache
 def files() -> Mapping[str, File]:
     """Every file by its name."""
-    found = {path.name: _read(path, lasting=False) for path in _PLAIN.iterdir() if path.suffix in (".css", ".svg")}
+    found = {path.name: _read(path, lasting=False) for path in _PLAIN.iterdir() if path.suffix in _TYPES}
     if _BUILT.is_dir():
         found |= {path.name: _read(path, lasting=True) for path in _BUILT.iterdir() if path.suffix in _TYPES}
     return found

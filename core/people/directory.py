@@ -50,6 +50,15 @@ HUB = Principal(id="hub", kind=Kind.SERVICE, name="Interlock")
 """The hub itself, as the actor of what time and recovery do."""
 
 
+OIDC = "oidc"
+"""The channel that identities at the OpenID provider are of; no configured channel has that name."""
+
+
+def subject_at(issuer: str, subject: str) -> str:
+    """A subject as an identity: it means somebody only together with its issuer, which holds no `#`."""
+    return f"{issuer}#{subject}"
+
+
 class Directory:
     """Everybody of one configuration; immutable after construction.
 

@@ -1,5 +1,7 @@
 """Accounts on channels that people bound to themselves: a code from a signed-in place, said on the channel.
 
+An account at the OpenID provider needs no code: the browser that proves it is signed in already.
+
 A code is 50 bits that two people can read to each other, stored hashed, good once, for ten minutes. A binding lasts
 until it is unlinked or its person leaves the configuration; one in hub.yaml always goes before it.
 """
@@ -15,6 +17,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from core.clock import SECOND
 from core.errors import Conflict, NotFound, Unproven
+from core.people import sessions
 from core.people.directory import Directory, Kind, Principal
 from core.store import schema
 from core.store.rows import Reader
@@ -80,6 +83,11 @@ def link(tx: Tx, code: str, *, channel: str, identity: str, people: Directory) -
     used = tx.run(_USE, h=_hash(_read(code)), now=tx.now_us, at=tx.now_us) == 1
     if principal is None or principal.kind is not Kind.PERSON or not used:
         raise Unproven("bad_code", "this code is none of ours, or was used, or its ten minutes are over; get a new one")
+    return bind(tx, principal, channel=channel, identity=identity, people=people)
+
+
+def bind(tx: Tx, principal: Principal, *, channel: str, identity: str, people: Directory) -> Linked:
+    """The account, which was proved to be that person's, is bound to them. Raises Conflict as `link` does."""
     _demand_free(tx, people, channel=channel, identity=identity, principal=principal)
     tx.run(_NEW, channel=channel, identity=identity, principal=principal.id, at=tx.now_us)
     tx.record(
@@ -136,7 +144,13 @@ def unlink(tx: Tx, found: Collection[Linked], *, by: str, why: str, channel: str
             channel=channel,
             details={"principal": each.principal, "identity": each.identity, "of": each.channel, "why": why},
         )
+        sessions.end_begun_by(tx, began_with(each.channel, each.identity), by=by, why="its account was unlinked")
     return ended
+
+
+def began_with(channel: str, identity: str) -> str:
+    """How a session began that rests on this account; it does not tell which account that is."""
+    return f"{channel}:{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
 
 
 def unlink_strangers(tx: Tx, people: Directory, *, by: str) -> int:

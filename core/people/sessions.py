@@ -81,7 +81,7 @@ class Session:
     principal: str
     assurance: Assurance
     began: str
-    """How: `cli`, `mail`, `slack`, or `key:<prefix>`."""
+    """How: `cli`, `mail`, `slack`, `key:<prefix>`, or `oidc:<digest of the account>`."""
     kind: Kind
     created_at: int
     expires_at: int

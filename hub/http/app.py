@@ -28,6 +28,7 @@ from hub.http import (
     keys,
     language,
     leases,
+    oidc,
     openapi,
     people,
     receipts,
@@ -63,6 +64,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     agents.router,
     work.router,
     channels.router,
+    oidc.router,  # before the links, whose token could be any word
     signin.router,
     health.router,
     openapi.router,

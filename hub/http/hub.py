@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from commands.registry import Registry
 from commands.verb import Call
@@ -20,6 +20,9 @@ from hub.limits import Limiter
 from hub.metrics import Metrics
 from hub.proofs import Proofs
 from hub.triggering import Triggering
+
+if TYPE_CHECKING:
+    from hub.openid import OpenId
 
 
 class Hub(Protocol):
@@ -70,6 +73,19 @@ class Hub(Protocol):
 
     def tell(self, tx: Tx, principal: Principal, text: str) -> object:
         """Let a person know, once the transaction is durable, what was made in their name."""
+        ...
+
+    @property
+    def openid(self) -> OpenId | None:
+        """The client of the OpenID provider; None where none is configured."""
+        ...
+
+    def by_email(self, channel: str, email: str) -> str | None:
+        """The one person with that address whom nothing else says who they are on the channel."""
+        ...
+
+    async def bind(self, principal: str, channel: str, identity: str) -> None:
+        """An account that the person proved to be theirs is bound to them. Raises Refusal."""
         ...
 
     async def reload(self) -> list[str]:

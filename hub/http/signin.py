@@ -5,17 +5,15 @@ Looking at a link never uses it up; only the POST of its page does. What `/v1/au
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping
 from html import escape
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from core.errors import Invalid, TooFast, Unproven
+from core.errors import Invalid, Unproven
 from core.people import links, sessions
 from core.people.assurance import Assurance
 from core.people.sessions import Begun
@@ -28,7 +26,9 @@ from hub.http.edge import cookies_are_secure
 from hub.http.guard import HUB, Guarded
 from hub.http.hub import Hub
 from hub.http.origin import demand_same_site
+from hub.http.pace import demand_pace
 from hub.http.permissions import OPEN, needs
+from hub.http.screen import screen
 from hub.proofs import COOKIE, SECURE_COOKIE, cookie_of
 
 TRIES = 5
@@ -61,14 +61,7 @@ class MaybeRefreshToken(BaseModel):
 
 async def _limited(request: Request) -> Hub:
     """The hub, for an address that has not asked too often. Raises TooFast."""
-    hub: Hub = request.scope[HUB]
-    address = request.client.host if request.client is not None else "local"
-    key = f"address:{address}:{request.scope['route'].path}"
-    wait = hub.limiter.take(key, TRIES / 60, TRIES, hub.clock.monotonic())
-    if wait:
-        hub.unproven(HTTP, "too_fast")
-        raise TooFast("too_fast", "too many tries; wait a little", retry_after_seconds=wait)
-    return hub
+    return demand_pace(request, TRIES)
 
 
 Limited = Annotated[Hub, Depends(_limited)]
@@ -80,8 +73,8 @@ async def login_page(request: Request, token: str) -> Response:
     """A page with one button. Looking at it uses nothing up."""
     hub: Hub = request.scope[HUB]
     if not await hub.db.read(links.exists, token):
-        return _page(_OVER, 404)
-    return _page(_BUTTON.format(action=escape(f"/login/{token}", quote=True)))
+        return screen("This link is over", _OVER, 404)
+    return screen("Sign in", _BUTTON.format(action=escape(f"/login/{token}", quote=True)))
 
 
 @router.post("/login/{token}", response_class=HTMLResponse, status_code=303)
@@ -93,9 +86,9 @@ async def sign_in(request: Request, token: str) -> Response:
     begun = await hub.db.write(lambda tx: _begin_browser(tx, hub, token))
     if isinstance(begun, Unproven):
         hub.unproven(PAGE, begun.code)
-        return _page(_OVER, 401)
+        return screen("This link is over", _OVER, 401)
     response = RedirectResponse("/", 303)
-    _set_cookie(response, hub, begun.secret)
+    set_cookie(response, hub, begun.secret)
     return response
 
 
@@ -212,7 +205,8 @@ def _tokens(hub: Hub, begun: Begun | Unproven) -> Response:
     )
 
 
-def _set_cookie(response: Response, hub: Hub, secret: str) -> None:
+def set_cookie(response: Response, hub: Hub, secret: str) -> None:
+    """The browser keeps the session's secret."""
     secure = cookies_are_secure(hub.public_url)
     response.set_cookie(
         SECURE_COOKIE if secure else COOKIE,
@@ -225,35 +219,7 @@ def _set_cookie(response: Response, hub: Hub, secret: str) -> None:
     )
 
 
-def _page(body: str, status: int = 200) -> Response:
-    nonce = secrets.token_urlsafe(16)
-    headers: Mapping[str, Any] = {
-        "content-security-policy": (
-            f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none'; "
-            "frame-ancestors 'none'"
-        )
-    }
-    return HTMLResponse(_HTML.format(nonce=nonce, body=body), status, dict(headers))
-
-
-_HTML = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>Sign in to Interlock</title>
-<style nonce="{nonce}">
-  :root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }}
-  body {{ display: grid; place-content: center; min-height: 90vh; margin: 0 1.5rem; text-align: center }}
-  button {{ font: inherit; padding: .7em 2.2em; border: 0; border-radius: .5em; background: #1d5fd1; color: #fff }}
-  button:focus-visible {{ outline: 3px solid #f2a900; outline-offset: 3px }}
-</style>
-<main>{body}</main>
-</html>
-"""
-_BUTTON = """<h1>Interlock</h1>
-<p>This link signs you in on this browser. It is good once.</p>
-<form method="post" action="{action}"><button>Sign in</button></form>"""
-_OVER = """<h1>Interlock</h1>
-<p>This sign-in link was used before, or its time is over.<br>Ask for a new one, for example with
+_BUTTON = """<p>This link signs you in on this browser. It is good once.</p>
+<form method="post" action="{action}"><button class="button primary">Sign in</button></form>"""
+_OVER = """<p>This sign-in link was used before, or its time is over. Ask for a new one, for example with
 <code>interlock login-link</code>.</p>"""
