@@ -25,7 +25,7 @@ from core.approvals.freeze import freezes
 from core.approvals.owed import all_owed
 from core.audit.anchors import is_outside, parse_anchor, read_notes
 from core.clock import SystemClock, rfc3339, show_duration
-from core.errors import Refusal, StoreError
+from core.errors import Refusal, StoreError, Unavailable
 from core.people.told import told_groups
 from core.schedules.schedule import living
 from core.store.migrate import is_current
@@ -87,6 +87,7 @@ def examine(settings: Settings) -> list[Examined]:
         found += _safely(partial(_automation, world=loaded.world), settings)
         found += _secrets_files(settings, loaded)
         found += _channels(settings, loaded)
+        found += _provider(loaded.world)
     return found
 
 
@@ -326,6 +327,24 @@ def _channels(settings: Settings, loaded: Loaded) -> Iterator[Examined]:
             yield warn(f"channel {name}: {problem}", "mend it, then: interlock reload")
         if not problems:
             yield ok(f"channel {name} is well, which took {seconds:.1f} s to find out")
+
+
+def _provider(world: World) -> Iterator[Examined]:
+    """Ask the OpenID provider what it would be asked when somebody signs in, but for the secret."""
+    if world.provider is None:
+        return
+    from hub.openid import OpenId
+
+    client = OpenId(world.provider, SystemClock())
+    try:
+        asyncio.run(client.keys())
+    except Unavailable as failure:
+        yield warn(
+            f"nobody can sign in with {world.provider.name}: {failure.message}", "sign_in.oidc: mend what it names"
+        )
+    else:
+        back = f"{world.public_url}/login/oidc/callback"
+        yield ok(f"{world.provider.name} answers as {world.provider.issuer}, and has to know {back}")
 
 
 async def _ask_adapters(settings: Settings, loaded: Loaded) -> dict[str, tuple[list[str], float]]:

@@ -125,7 +125,8 @@ class OpenIdProvider:
         """The page that its people see."""
         action = html.escape(f"/authorize?{request.url.query}", quote=True)
         return HTMLResponse(
-            f'<title>Acme</title><h1>Acme</h1><form method="post" action="{action}"><button>Go on</button></form>'
+            '<title>Acme</title><link rel="icon" href="data:,"><h1>Acme</h1>'
+            f'<form method="post" action="{action}"><button>Go on</button></form>'
         )
 
     async def _agree(self, request: Request) -> Response:

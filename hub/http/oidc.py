@@ -201,7 +201,7 @@ async def _unknown(request: Request, hub: Hub, provider: Provider, identity: str
     words = (
         f"<p>{escape(provider.name)} says who you are, and this hub knows nobody by that account. Show this to whoever "
         "administers the hub; they can add it to your entry in hub.yaml.</p>"
-        f'<dl class="fields"><div><dt>Issuer</dt><dd>{escape(issuer)}</dd></div>'
+        f'<dl class="fields"><div><dt>Issuer</dt><dd><code>{escape(issuer)}</code></dd></div>'
         f"<div><dt>Subject</dt><dd><code>{escape(subject)}</code></dd></div></dl>"
     )
     caller = await hub.proofs.authenticate({"cookie": request.headers.get("cookie", "")})
