@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from axe import faults
 from browsers import Visitor
 from playwright.sync_api import expect
 from processes import PEOPLE, HubProcess, StartHub
@@ -44,6 +45,7 @@ def test_the_button_signs_in_and_leads_back_to_what_one_came_for(
     name = asked(acme)
     bo = visitor_at(acme, None, color_scheme=theme)
     bo.page.goto(f"{acme.url}/#/approvals/{name}?view=open")
+    assert faults(bo) == []
     bo.page.get_by_role("link", name="Sign in with Acme").click()
     bo.page.get_by_role("heading", name="Acme").wait_for()
     bo.page.get_by_role("button", name="Go on").click()
@@ -85,6 +87,8 @@ def test_an_unknown_account_is_refused_until_its_owner_links_it(
     cai.page.get_by_role("button", name="Sign in").click()
     cai.page.goto(f"{acme.url}/login/oidc")
     cai.page.get_by_role("button", name="Go on").click()
+    cai.page.get_by_role("button", name="Link it to Cai Wu").wait_for()
+    assert faults(cai) == []
     cai.page.get_by_role("button", name="Link it to Cai Wu").click()
     expect(cai.page.get_by_role("heading")).to_have_text("Linked")
 
