@@ -1,4 +1,4 @@
-"""Lists of approvals, newest first: everything in some states, or what concerns one person.
+"""Lists of approvals by their numbers: everything in some states, or what concerns one person.
 
 Each list is a merge of streams, and each stream is read a page at a time from an index that gives its rows in order, so
 that a page costs the same among a hundred open requests and among a hundred thousand. SQL leaves out what it can tell to
@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import bindparam, exists, literal_column, or_, select
 
@@ -31,8 +31,11 @@ from core.store.rows import Reader, Row
 from core.store.statement import Statement
 from core.world import World
 
+Order = Literal["newest", "oldest"]
+"""What comes first."""
+
 _PAGE = 50
-_NEWEST = 2**62
+_BEFORE_ALL: Mapping[Order, int] = {"newest": 2**62, "oldest": 0}
 _T, _D = schema.approval, schema.decision
 _UNDER_WAY = OPEN | {State.APPLYING, State.ROLLING_BACK}
 
@@ -46,20 +49,23 @@ def listing(
     mine: bool = False,
     requester: str | None = None,
     action: str | None = None,
-    before: int | None = None,
+    order: Order = "newest",
+    past: int | None = None,
     limit: int = 50,
 ) -> list[Approval]:
-    """Approvals that `viewer` may see, newest first, from below `before`.
+    """Approvals that `viewer` may see, in that order, those that come after the number `past`.
 
     `state` is one state, or `open`, `ended` or `all`. `mine` means those that the viewer asked for or can decide now;
     `requester` and `action` leave out all others.
     """
     streams = _mine(reader, world, viewer, _states(state)) if mine else _seen(world, viewer, _states(state))
     streams = _narrowed(_narrowed(streams, "requester", requester), "action", action)
-    newest = before if before is not None else _NEWEST
+    begin = past if past is not None else _BEFORE_ALL[order]
+    sign = 1 if order == "oldest" else -1
     found: list[Approval] = []
     last = None
-    for number, row in heapq.merge(*(each.rows(reader, newest, limit) for each in streams), key=lambda each: -each[0]):
+    rows = (each.rows(reader, order, begin, limit) for each in streams)
+    for number, row in heapq.merge(*rows, key=lambda each: sign * each[0]):
         if number == last:
             continue
         last = number
@@ -101,7 +107,7 @@ def _states(state: str | None) -> frozenset[State]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stream:
-    """Rows whose columns have some values, in the order of their ids, newest first."""
+    """Rows whose columns have some values, in the order of their ids."""
 
     equal: Mapping[str, str] = field(default_factory=dict)
     """Column -> value: what an index leads to."""
@@ -117,10 +123,10 @@ class _Stream:
     seats: tuple[str, ...] = ()
     """Policies under which the viewer may see them."""
 
-    def rows(self, reader: Reader, before: int, limit: int) -> Iterator[tuple[int, Row]]:
+    def rows(self, reader: Reader, order: Order, past: int, limit: int) -> Iterator[tuple[int, Row]]:
         """(id, row) of each; a page is read when the one before was used up."""
         counts = len(self.unlike), len(self.quiet), len(self.hidden), len(self.seats)
-        statement = _statement(tuple(self.equal), self.agreed is not None, counts)
+        statement = _statement(order, tuple(self.equal), self.agreed is not None, counts)
         values = {**self.equal, **_numbered("unlike", self.unlike), **_numbered("quiet", self.quiet)}
         if self.agreed is not None:
             values["agreed"] = self.agreed
@@ -128,19 +134,20 @@ class _Stream:
             values |= {"viewer": self.viewer, "owned": f'%"{self.viewer}"%'}
             values |= {**_numbered("hidden", self.hidden), **_numbered("seat", self.seats)}
         most = min(_PAGE, limit)
-        while page := reader.all(statement, before=before, most=most, **values):
+        while page := reader.all(statement, past=past, most=most, **values):
             for row in page:
                 yield row["id"], row
             if len(page) < most:
                 return
-            before, most = page[-1]["id"], _PAGE
+            past, most = page[-1]["id"], _PAGE
 
 
 @cache
-def _statement(equal: tuple[str, ...], agreed: bool, counts: tuple[int, int, int, int]) -> Statement:
+def _statement(order: Order, equal: tuple[str, ...], agreed: bool, counts: tuple[int, int, int, int]) -> Statement:
     unlike, quiet, hidden, seats = counts
     wanted = [_T.c[column] == bindparam(column) for column in equal]
-    wanted.append(_T.c.id < bindparam("before"))
+    past: Any = bindparam("past")
+    wanted.append(_T.c.id > past if order == "oldest" else _T.c.id < past)
     wanted += [_T.c.requester != each for each in _bound("unlike", unlike)]
     wanted += [~_has_decided(each) for each in _bound("quiet", quiet)]
     if agreed:
@@ -149,7 +156,8 @@ def _statement(equal: tuple[str, ...], agreed: bool, counts: tuple[int, int, int
         known = [_T.c.requester == bindparam("viewer"), _T.c.owners.like(bindparam("owned"))]
         known += [_T.c.policy == each for each in _bound("seat", seats)]
         wanted.append(or_(_T.c.action.not_in(_bound("hidden", hidden)), *known))
-    return Statement(select(_T).where(*wanted).order_by(_T.c.id.desc()).limit(bindparam("most")))
+    by = _T.c.id.asc() if order == "oldest" else _T.c.id.desc()
+    return Statement(select(_T).where(*wanted).order_by(by).limit(bindparam("most")))
 
 
 def _has_decided(who: Any, *more: Any) -> Any:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from commands.requesting import own
 from core import ids
 from core.approvals.approval import Approval
-from core.approvals.listing import listing
+from core.approvals.listing import Order, listing
 from core.approvals.states import ENDED, State
 from core.approvals.view import etag, view_of
 from core.approvals.whom import who
@@ -111,13 +111,14 @@ async def list_approvals(
     mine: Annotated[bool, Query(description="Only those that I asked for, or that wait for me.")] = False,
     requester: Annotated[str | None, Query(max_length=64, description="Only those of this principal.")] = None,
     action: Annotated[str | None, Query(max_length=64, description="Only those for this action.")] = None,
+    order: Annotated[Order, Query(description="What comes first.")] = "newest",
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:
-    """Approvals that you may see, newest first."""
+    """Approvals that you may see, page by page."""
     if state is not None and state.lower() not in _STATES:
         raise Invalid("bad_state", f"{state!r} is no state; use one of {', '.join(sorted(_STATES))}")
-    before = ids.parse("A", cursor) if cursor is not None else None
+    past = ids.parse("A", cursor) if cursor is not None else None
 
     def read(reader: Reader) -> dict[str, Any]:
         found = listing(
@@ -128,7 +129,8 @@ async def list_approvals(
             mine=mine,
             requester=requester,
             action=action,
-            before=before,
+            order=order,
+            past=past,
             limit=limit + 1,
         )
         return page(found, limit, lambda each: each.name, lambda each: view_of(reader, ask.world, each))

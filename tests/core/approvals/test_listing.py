@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from court import ACTION, OTHER, Court, agent, person, sre
 from sqlalchemy import select
 
 from core.approvals.approval import Approval, find, from_row
-from core.approvals.listing import concerns, listing
+from core.approvals.listing import Order, concerns, listing
 from core.approvals.request import withdraw
 from core.approvals.seeing import may_see
 from core.approvals.states import ENDED, OPEN, State
@@ -35,6 +36,7 @@ GAMES = Policy(
     canonical='{"name":"games"}',
 )
 _ALL = Statement(select(schema.approval).order_by(schema.approval.c.id.desc()))
+ORDERS: tuple[Order, ...] = ("newest", "oldest")
 SETS = {"open": OPEN | {State.APPLYING, State.ROLLING_BACK}, "ended": ENDED, "all": frozenset(State)}
 
 
@@ -92,21 +94,17 @@ def test_a_list_is_what_going_through_everything_finds(court: Court, mine: bool)
     assert {viewer for viewer, some in seen if some} >= {"ana", "bo", "cai", "dee", "eve", "fay", "bot"}
 
 
-def test_pages_follow_each_other_without_a_gap_and_without_repeating(court: Court) -> None:
+@pytest.mark.parametrize("order", ORDERS)
+def test_pages_follow_each_other_without_a_gap_and_without_repeating(court: Court, order: Order) -> None:
     for viewer, mine in (("ana", True), ("cai", True), ("bo", False)):
         found: list[str] = []
-        before: int | None = None
-        while True:
-
-            def look(reader: Reader, viewer: str = viewer, mine: bool = mine, before: int | None = before) -> Any:
-                return listing(reader, court.world, viewer=court.who(viewer), mine=mine, before=before, limit=3)
-
-            page = court.db.read_now(look)
-            if not page:
-                break
+        how: dict[str, Any] = {"viewer": court.who(viewer), "mine": mine, "order": order, "limit": 3}
+        past: int | None = None
+        while page := court.db.read_now(lambda reader, how={**how, "past": past}: listing(reader, court.world, **how)):
             found += [each.name for each in page]
-            before = page[-1].id
-        assert found == court.db.read_now(everything, court, viewer, "all", mine)
+            past = page[-1].id
+        newest_first = court.db.read_now(everything, court, viewer, "all", mine)
+        assert found == (newest_first if order == "newest" else newest_first[::-1])
         assert len(found) > 3
 
 
@@ -162,10 +160,10 @@ def test_each_stream_is_walked_in_the_order_of_an_index(database: Database) -> N
             return self.reader.all(statement, **values)
 
     def look(reader: Reader) -> None:
-        for viewer in ("ana", "cai", "dee"):
-            for mine in (True, False):
-                for state in (None, "open", "ended", "failed"):
-                    listing(Explaining(reader), court.world, viewer=court.who(viewer), mine=mine, state=state)
+        states = (None, "open", "ended", "failed")
+        for viewer, mine, state, order in product(("ana", "cai", "dee"), (True, False), states, ORDERS):
+            how: dict[str, Any] = {"mine": mine, "state": state, "order": order}
+            listing(Explaining(reader), court.world, viewer=court.who(viewer), **how)
 
     database.read_now(look)
     used = {plan.partition(";")[0] for plan in plans}
