@@ -28,6 +28,17 @@ export class Value<T> {
   };
 }
 
+/** A hook for what follows from a value: worked out once for each, and drawn anew only when it differs. */
+export function followed<T, R>(value: Value<T>, work: (given: T) => R): () => R {
+  let known: { readonly given: T; readonly result: R } | undefined;
+  const get = () => {
+    const given = value.get();
+    if (known?.given !== given) known = { given, result: work(given) };
+    return known.result;
+  };
+  return () => useSyncExternalStore(value.listen, get);
+}
+
 export function useValue<T>(value: Value<T>): T {
   return useSyncExternalStore(value.listen, value.get);
 }

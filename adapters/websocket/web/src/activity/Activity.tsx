@@ -1,12 +1,13 @@
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { ActivityIcon, ArrowUp, Pause, Play } from "lucide-react";
-import { useMemo, useRef, useState } from "react";
+import { ActivityIcon, Pause, Play } from "lucide-react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
 import { useKeys } from "../app/keys";
 import { go, href, useRoute } from "../app/route";
 import { useValue } from "../store";
 import { Bones } from "../ui/Bones";
 import { Empty } from "../ui/Empty";
+import { Onward } from "../ui/Onward";
+import { useRows } from "../ui/useRows";
 import { t } from "../words";
 import { Aside } from "./Aside";
 import { Entry, ENTRY_HEIGHT } from "./Entry";
@@ -57,7 +58,14 @@ export default function Activity() {
         onPause={pause}
       />
       <div className="flex min-h-0 flex-1 max-lg:flex-col">
-        <Entries shown={shown} past={past} isFiltered={found !== all} ends={ends} onChoose={choose} />
+        <Entries
+          key={`${filter.family} ${filter.words}`}
+          shown={shown}
+          past={past}
+          isFiltered={found !== all}
+          ends={ends}
+          onChoose={choose}
+        />
         {chosen.length > 0 && <Aside events={chosen} onClose={() => setEnds(null)} />}
       </div>
     </div>
@@ -109,6 +117,9 @@ function Bar({ filter, search, isPaused, since, onPause }: BarProps) {
   );
 }
 
+/** Rows before the end at which earlier entries are asked for. */
+const READ_AHEAD = 100;
+
 interface EntriesProps {
   readonly shown: ReturnType<typeof select>;
   readonly past: Past;
@@ -118,16 +129,16 @@ interface EntriesProps {
 }
 
 function Entries({ shown, past, isFiltered, ends, onChoose }: EntriesProps) {
-  const frame = useRef<HTMLDivElement>(null);
-  const rows = useVirtualizer({
-    count: shown.length + 1,
-    getScrollElement: () => frame.current,
-    estimateSize: () => ENTRY_HEIGHT,
-    getItemKey: (at) => shown[at]?.seq ?? "end",
-    overscan: 12,
-  });
+  const keyAt = useCallback((at: number) => shown[at]?.seq ?? "end", [shown]);
+  const { frame, rows } = useRows(shown.length + 1, ENTRY_HEIGHT, keyAt);
+  const drawn = rows.getVirtualItems();
+  const isNearEnd = (drawn.at(-1)?.index ?? 0) >= shown.length - READ_AHEAD;
+  const { hasEarlier, hasFailed, isReading, readEarlier } = past;
+  useEffect(() => {
+    if (isNearEnd && hasEarlier && !hasFailed && !isReading) readEarlier();
+  }, [isNearEnd, hasEarlier, hasFailed, isReading, readEarlier]);
   if (shown.length === 0) {
-    if (past.isReading) return <Bones rows={12} height={ENTRY_HEIGHT} />;
+    if (hasEarlier && !hasFailed) return <Bones rows={12} height={ENTRY_HEIGHT} />;
     return (
       <div className="flex-1">
         <Empty icon={<ActivityIcon size={32} />} title={t(isFiltered ? "activity.none" : "activity.empty")}>
@@ -145,12 +156,12 @@ function Entries({ shown, past, isFiltered, ends, onChoose }: EntriesProps) {
       tabIndex={0}
     >
       <div className="relative" style={{ height: rows.getTotalSize() }}>
-        {rows.getVirtualItems().map((row) => {
+        {drawn.map((row) => {
           const event = shown[row.index];
           return (
             <div
               key={row.key}
-              className="absolute inset-x-0 top-0"
+              className="absolute inset-x-0 top-0 contain-layout contain-size"
               style={{ height: ENTRY_HEIGHT, transform: `translateY(${row.start}px)` }}
             >
               {event ? (
@@ -161,7 +172,7 @@ function Entries({ shown, past, isFiltered, ends, onChoose }: EntriesProps) {
                   onChoose={onChoose}
                 />
               ) : (
-                <Earlier past={past} />
+                <End past={past} />
               )}
             </div>
           );
@@ -171,13 +182,7 @@ function Entries({ shown, past, isFiltered, ends, onChoose }: EntriesProps) {
   );
 }
 
-function Earlier({ past }: { past: Past }) {
-  if (!past.hasEarlier) return <p className="p-2.5 text-center text-[13px] text-muted">{t("activity.beginning")}</p>;
-  return (
-    <div className="p-1.5 text-center">
-      <button type="button" className="button ghost small" disabled={past.isReading} onClick={past.readEarlier}>
-        <ArrowUp size={14} aria-hidden /> {t("activity.earlier")}
-      </button>
-    </div>
-  );
+function End({ past }: { past: Past }) {
+  if (past.hasEarlier) return <Onward hasFailed={past.hasFailed} onRead={past.readEarlier} />;
+  return <p className="p-2.5 text-center text-[13px] text-muted">{t("activity.beginning")}</p>;
 }

@@ -28,23 +28,30 @@ async function readBack(): Promise<void> {
 
 export interface Past {
   readonly isReading: boolean;
+  /** Whether the last stretch could not be read. */
+  readonly hasFailed: boolean;
   readonly hasEarlier: boolean;
   readonly readEarlier: () => void;
 }
 
 export function usePast(): Past {
-  const [isReading, setReading] = useState(false);
+  const [state, setState] = useState<"idle" | "reading" | "failed">("idle");
   const readEarlier = useCallback(() => {
-    setReading(true);
-    reading ??= readBack()
-      .catch((error: Error) => toast({ kind: "bad", text: error.message }))
-      .finally(() => {
-        reading = null;
-      });
-    void reading.finally(() => setReading(false));
+    setState("reading");
+    reading ??= readBack().finally(() => {
+      reading = null;
+    });
+    reading.then(
+      () => setState("idle"),
+      (error: Error) => {
+        setState("failed");
+        toast({ kind: "bad", text: error.message });
+      },
+    );
   }, []);
   useEffect(() => {
     if (feed.get().length < STRETCH && feed.from > 0) readEarlier();
   }, [readEarlier]);
-  return { isReading, hasEarlier: feed.from > 0 && feed.get().length < MOST_KEPT, readEarlier };
+  const hasEarlier = feed.from > 0 && feed.get().length < MOST_KEPT;
+  return { isReading: state === "reading", hasFailed: state === "failed", hasEarlier, readEarlier };
 }

@@ -1,12 +1,11 @@
 import { Search } from "lucide-react";
-import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 
 import { me } from "../boot";
 import { entries } from "../queue/entries";
-import { countOf } from "../queue/filter";
 import { Queue } from "../queue/Queue";
 import { waitsFor } from "../queue/standing";
-import { useValue } from "../store";
+import { useCount } from "../queue/useCount";
 import { show } from "../text/show";
 import { Bones } from "../ui/Bones";
 import { Key } from "../ui/Key";
@@ -36,7 +35,7 @@ const VIEWS: Record<Room, () => React.JSX.Element> = {
 
 export function Shell() {
   const { room } = useRoute();
-  const waiting = countOf(useValue(entries), "mine", me);
+  const waiting = useCount("mine");
   const [open, setOpen] = useState<"keys" | "palette" | null>(null);
   useNotices();
   useEffect(() => {
@@ -107,7 +106,7 @@ export function Shell() {
   );
 }
 
-function RoomLinks({ room, waiting, across = false }: { room: Room; waiting: number; across?: boolean }) {
+function RoomLinks({ room, waiting, across = false }: { room: Room; waiting: string; across?: boolean }) {
   return (
     <ul className={across ? "grid grid-cols-4" : "grid gap-0.5"}>
       {ROOMS.map(({ room: each, icon: Icon }) => (
@@ -123,7 +122,7 @@ function RoomLinks({ room, waiting, across = false }: { room: Room; waiting: num
           >
             <Icon size={across ? 20 : 17} aria-hidden />
             {t(`room.${each}`)}
-            {each === "queue" && waiting > 0 && (
+            {each === "queue" && waiting && (
               <span
                 className={`rounded-full bg-accent px-1.5 text-[11px] font-semibold leading-[18px] text-on-accent ${
                   across ? "absolute left-1/2 top-1.5 ml-1.5" : "ml-auto"
@@ -142,15 +141,16 @@ function RoomLinks({ room, waiting, across = false }: { room: Room; waiting: num
 
 /** Tells the reader, if they asked for that, of each request that begins to wait for them. */
 function useNotices(): void {
-  const told = useRef<Set<string> | null>(null);
-  const all = useValue(entries);
   useEffect(() => {
-    const waiting = [...all.values()].filter((entry) => waitsFor(entry.approval, me));
-    const known = told.current;
-    if (known)
-      for (const { approval } of waiting) if (!known.has(approval.id)) notify(approval.id, show(approval.title));
-    told.current = new Set([...(known ?? []), ...waiting.map((entry) => entry.approval.id)]);
-  }, [all]);
+    const told = new Set<string>();
+    return entries.listen(() => {
+      for (const { approval } of entries.get().values()) {
+        if (told.has(approval.id) || !waitsFor(approval, me)) continue;
+        told.add(approval.id);
+        notify(approval.id, show(approval.title));
+      }
+    });
+  }, []);
 }
 
 function usePaletteKey(open: () => void): void {

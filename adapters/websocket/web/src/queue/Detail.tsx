@@ -1,5 +1,5 @@
 import { ArrowLeft, SearchX } from "lucide-react";
-import { useEffect, useState } from "react";
+import { memo, useEffect, useState } from "react";
 
 import { useValue } from "../store";
 import { Empty } from "../ui/Empty";
@@ -7,9 +7,9 @@ import { link, look } from "../wire/hub";
 import { t } from "../words";
 import { Actions } from "./Actions";
 import type { Intent } from "./choices";
-import { entries } from "./entries";
 import { More } from "./More";
 import { Picture } from "./Picture";
+import { useEntry } from "./useEntry";
 
 interface Props {
   readonly id: string;
@@ -19,8 +19,8 @@ interface Props {
 }
 
 /** One approval, whole. */
-export function Detail({ id, back, onIntent, onEdit }: Props) {
-  const entry = useValue(entries).get(id);
+export const Detail = memo(function Detail({ id, back, onIntent, onEdit }: Props) {
+  const entry = useEntry(id);
   const [missing, setMissing] = useState(false);
   const isLive = useValue(link).kind === "live";
   const bare = entry?.card === undefined;
@@ -61,4 +61,4 @@ export function Detail({ id, back, onIntent, onEdit }: Props) {
       )}
     </div>
   );
-}
+});

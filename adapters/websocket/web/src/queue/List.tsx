@@ -1,10 +1,11 @@
-import { useVirtualizer } from "@tanstack/react-virtual";
 import { Inbox } from "lucide-react";
-import { useEffect, useRef } from "react";
+import { useCallback, useEffect, useRef } from "react";
 
 import { href } from "../app/route";
 import { Bones } from "../ui/Bones";
 import { Empty } from "../ui/Empty";
+import { Onward } from "../ui/Onward";
+import { useRows } from "../ui/useRows";
 import { t } from "../words";
 import type { Entry } from "./entries";
 import { queryOf, type Filter } from "./filter";
@@ -20,28 +21,31 @@ interface Props {
   readonly onSelect: (id: string) => void;
 }
 
+/** Rows before the end at which the next page is asked for. */
+const READ_AHEAD = 50;
+
 /** The list; only what can be seen of it is drawn. */
 export function List({ found, filter, chosen, selected, pages, onSelect }: Props) {
-  const frame = useRef<HTMLDivElement>(null);
-  const rows = useVirtualizer({
-    count: found.length,
-    getScrollElement: () => frame.current,
-    estimateSize: () => ROW_HEIGHT,
-    getItemKey: (at) => found[at]?.approval.id ?? at,
-    overscan: 8,
-  });
+  const keyAt = useCallback((at: number) => found[at]?.approval.id ?? at, [found]);
+  const { frame, rows } = useRows(found.length, ROW_HEIGHT, keyAt);
   const shown = rows.getVirtualItems();
   const last = shown.at(-1)?.index ?? 0;
+  const { hasFailed, more } = pages;
   useEffect(() => {
-    if (last >= found.length - 20) pages.more();
-  }, [last, found.length, pages]);
-  const at = found.findIndex((entry) => entry.approval.id === chosen);
+    if (last >= found.length - READ_AHEAD && !hasFailed) more();
+  }, [last, found.length, hasFailed, more]);
+  // Once for each that is chosen: after that the reader scrolls where they like, whatever arrives.
+  const scrolled = useRef<string | null>(null);
   useEffect(() => {
+    if (found.length === 0 || scrolled.current === chosen) return;
+    scrolled.current = chosen;
+    const at = found.findIndex((entry) => entry.approval.id === chosen);
     if (at >= 0) rows.scrollToIndex(at, { align: "auto" });
-  }, [at, rows]);
+  }, [chosen, found, rows]);
   const query = queryOf(filter);
   if (found.length === 0) {
-    if (pages.isLoading) return <Bones rows={8} height={ROW_HEIGHT} />;
+    if (pages.isLoading || (pages.edge !== null && !hasFailed)) return <Bones rows={8} height={ROW_HEIGHT} />;
+    if (hasFailed) return <Onward hasFailed onRead={more} />;
     const which = filter.words ? "filtered" : filter.view;
     return (
       <Empty icon={<Inbox size={32} />} title={t(`queue.empty.${which}`)}>
@@ -63,7 +67,7 @@ export function List({ found, filter, chosen, selected, pages, onSelect }: Props
           return (
             <div
               key={row.key}
-              className="absolute inset-x-0 top-0"
+              className="absolute inset-x-0 top-0 contain-layout contain-size"
               style={{ height: ROW_HEIGHT, transform: `translateY(${row.start}px)` }}
             >
               <Row
@@ -77,7 +81,7 @@ export function List({ found, filter, chosen, selected, pages, onSelect }: Props
           );
         })}
       </div>
-      {pages.isLoadingMore && <p className="py-3 text-center text-[13px] text-muted">{t("queue.more")}</p>}
+      {(pages.edge !== null || hasFailed) && <Onward hasFailed={hasFailed} onRead={more} />}
     </div>
   );
 }

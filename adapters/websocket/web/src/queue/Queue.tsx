@@ -14,9 +14,10 @@ import { Detail } from "./Detail";
 import { Batch, type Verdict } from "./Batch";
 import { Edit } from "./Edit";
 import { entries, type Entry } from "./entries";
-import { countOf, filterOf, queryOf, select, VIEWS, type Filter } from "./filter";
+import { filterOf, queryOf, select, VIEWS, type Filter, type View } from "./filter";
 import { List } from "./List";
 import { waitsFor } from "./standing";
+import { useCount } from "./useCount";
 import { usePages } from "./usePages";
 
 const NONE: ReadonlySet<string> = new Set();
@@ -26,8 +27,11 @@ export function Queue() {
   const { approval: chosen, query } = useRoute();
   const filter = useMemo(() => filterOf(query), [query]);
   const all = useValue(entries);
-  const found = useMemo(() => select(all, filter, me), [all, filter]);
   const pages = usePages(filter.view);
+  const found = useMemo(
+    () => (pages.isLoading ? [] : select(all, filter, me, pages.edge)),
+    [all, filter, pages.isLoading, pages.edge],
+  );
   const [selected, setSelected] = useState(NONE);
   const [intent, setIntent] = useState<Intent | null>(null);
   const [verdict, setVerdict] = useState<Verdict | null>(null);
@@ -86,7 +90,15 @@ export function Queue() {
         <h1 className="sr-only">{t("queue.title")}</h1>
         <Filters filter={filter} search={search} />
         {selected.size > 0 && <Chosen count={batch.length} onVerdict={setVerdict} onClear={() => setSelected(NONE)} />}
-        <List found={found} filter={filter} chosen={chosen} selected={selected} pages={pages} onSelect={toggle} />
+        <List
+          key={`${filter.view} ${filter.words}`}
+          found={found}
+          filter={filter}
+          chosen={chosen}
+          selected={selected}
+          pages={pages}
+          onSelect={toggle}
+        />
       </section>
       <section
         className={`min-h-0 min-w-0 flex-1 overflow-auto ${chosen === null ? "max-lg:hidden" : ""}`}
@@ -155,14 +167,14 @@ function Chosen({
 }
 
 function Filters({ filter, search }: { filter: Filter; search: React.RefObject<HTMLInputElement | null> }) {
-  const all = useValue(entries);
+  const counts: Partial<Record<View, string>> = { mine: useCount("mine"), open: useCount("open") };
   const set = (change: Partial<Filter>, replace: boolean) =>
     go({ room: "queue", query: queryOf({ ...filter, ...change }) }, replace);
   return (
     <div className="border-b border-line">
       <nav aria-label={t("queue.title")} className="flex gap-1 overflow-x-auto px-3 pt-3">
         {VIEWS.map((view) => {
-          const count = view === "mine" || view === "open" ? countOf(all, view, me) : 0;
+          const count = counts[view];
           return (
             <a
               key={view}
@@ -172,7 +184,7 @@ function Filters({ filter, search }: { filter: Filter; search: React.RefObject<H
               className="flex min-h-8 items-center gap-1.5 whitespace-nowrap rounded-lg px-2.5 text-[13px] font-medium text-muted hover:text-ink aria-[current]:bg-muted/15 aria-[current]:text-ink"
             >
               {t(`view.${view}`)}
-              {count > 0 && <span className="count text-[12px] text-muted">{count}</span>}
+              {count && <span className="count text-[12px] text-muted">{count}</span>}
             </a>
           );
         })}

@@ -4,6 +4,7 @@ import { Value } from "../store";
 import type { Approval, Card } from "../wire/frames";
 
 export interface Entry {
+  readonly number: number;
   readonly approval: Approval;
   /** Its picture with live buttons; absent for one that only a list has named so far. */
   readonly card: Card | undefined;
@@ -31,6 +32,7 @@ class Kept extends Value<Entries> {
     if (known && known.approval.version > approval.version) return;
     const same = known?.approval.version === approval.version;
     this.#keep(approval.id, {
+      number: known?.number ?? numberOf(approval.id),
       approval,
       card: card ?? (same ? known.card : undefined),
       pressed: same && card === undefined ? known.pressed : undefined,

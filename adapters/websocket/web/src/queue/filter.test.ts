@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import type { Me } from "../boot";
 import type { Approval } from "../wire/frames";
-import type { Entry } from "./entries";
+import { numberOf, type Entry } from "./entries";
 import { filterOf, queryOf, select, type View } from "./filter";
 import { waitsFor, whyNot } from "./standing";
 
@@ -65,12 +65,18 @@ function approval(id: string, more: Partial<Approval> = {}): Approval {
   };
 }
 
+function entry(approval: Approval, pressed?: string): Entry {
+  return { number: numberOf(approval.id), approval, card: undefined, pressed };
+}
+
 function ids(view: View, words: string, reader: Me, ...given: (Approval | Entry)[]): string[] {
-  const entries = given.map((each) =>
-    "approval" in each ? each : { approval: each, card: undefined, pressed: undefined },
-  );
+  return read(null, view, words, reader, ...given);
+}
+
+function read(edge: number | null, view: View, words: string, reader: Me, ...given: (Approval | Entry)[]): string[] {
+  const entries = given.map((each) => ("approval" in each ? each : entry(each)));
   const known = new Map(entries.map((each) => [each.approval.id, each]));
-  return select(known, { view, words }, reader).map((each) => each.approval.id);
+  return select(known, { view, words }, reader, edge).map((each) => each.approval.id);
 }
 
 test("what waits for a reader is what they may decide on, the oldest first", () => {
@@ -87,7 +93,7 @@ test("a decision of one's own, or a press under way, waits no longer", () => {
     decisions: [{ ...said, comment: null, digest: "", on_behalf_of: null, delegation: null }],
   });
   expect(waitsFor(decided, me("bo"))).toBe(false);
-  expect(ids("mine", "", me("bo"), { approval: approval("A2"), card: undefined, pressed: "approve" })).toEqual([]);
+  expect(ids("mine", "", me("bo"), entry(approval("A2"), "approve"))).toEqual([]);
 });
 
 test("agents and keys that may not decide are told why", () => {
@@ -113,6 +119,13 @@ test("words are looked for everywhere, and keys narrow one member", () => {
   expect(ids("ended", "by:ana", me("bo"), ...given)).toEqual([]);
   expect(ids("open", "web env:prod", me("bo"), ...given)).toEqual(["A1"]);
   expect(ids("open", "nothing", me("bo"), ...given)).toEqual([]);
+});
+
+test("what is known beyond the part that was read in order waits until that is read", () => {
+  const given = ["A1", "A2", "A8", "A9"].map((each) => approval(each));
+  expect(read(2, "mine", "", me("bo"), ...given)).toEqual(["A1", "A2"]);
+  expect(read(8, "open", "", me("bo"), ...given)).toEqual(["A9", "A8"]);
+  expect(read(null, "open", "", me("bo"), ...given)).toEqual(["A9", "A8", "A2", "A1"]);
 });
 
 test("a filter stands in the address and comes back from it", () => {

@@ -1,7 +1,7 @@
 // Which approvals a view of the queue shows, in which order. The filters stand in the address.
 
 import type { Me } from "../boot";
-import { numberOf, type Entries, type Entry } from "./entries";
+import type { Entries, Entry } from "./entries";
 import { OPEN, waitsFor } from "./standing";
 
 export const VIEWS = ["mine", "asked", "open", "ended"] as const;
@@ -66,12 +66,24 @@ function textOf(approval: Entry["approval"]): string {
   return text;
 }
 
-/** Newest first; what waits for the reader oldest first, since that has waited longest. */
-export function select(entries: Entries, filter: Filter, me: Me): Entry[] {
+/** What waits for the reader is shown oldest first, since that has waited longest; all else newest first. */
+export function isOldestFirst(view: View): boolean {
+  return view === "mine";
+}
+
+/**
+ * What the view shows, in its order. Up to `edge` all of it was read: what is known beyond has gaps before it, and is
+ * left out until those are read too.
+ */
+export function select(entries: Entries, filter: Filter, me: Me, edge: number | null = null): Entry[] {
   const words = filter.words.toLowerCase().split(/\s+/).filter(Boolean);
-  const found = [...entries.values()].filter((entry) => isIn(entry, filter.view, me) && says(entry, words));
-  const sign = filter.view === "mine" ? 1 : -1;
-  return found.sort((one, other) => sign * (numberOf(one.approval.id) - numberOf(other.approval.id)));
+  const sign = isOldestFirst(filter.view) ? 1 : -1;
+  const found: Entry[] = [];
+  for (const entry of entries.values()) {
+    if (edge !== null && sign * (entry.number - edge) > 0) continue;
+    if (isIn(entry, filter.view, me) && says(entry, words)) found.push(entry);
+  }
+  return found.sort((one, other) => sign * (one.number - other.number));
 }
 
 export function countOf(entries: Entries, view: View, me: Me): number {

@@ -1,11 +1,10 @@
 import { Shown } from "../text/Shown";
 import { Actions } from "../queue/Actions";
 import type { Intent } from "../queue/choices";
-import { entries } from "../queue/entries";
 import { StateChip, toneOf } from "../queue/StateChip";
+import { useEntry } from "../queue/useEntry";
 import { Code } from "../text/Code";
 import { show } from "../text/show";
-import { useValue } from "../store";
 import type { Reply } from "../wire/frames";
 import { t } from "../words";
 import { href } from "../app/route";
@@ -46,7 +45,7 @@ function Answer({ reply }: { reply: Reply }) {
 
 /** The request that an answer is about, as it is now, with its buttons. */
 function Inline({ id, onIntent }: { id: string; onIntent: (intent: Intent) => void }) {
-  const entry = useValue(entries).get(id);
+  const entry = useEntry(id);
   if (!entry) return null;
   const { approval, card } = entry;
   const run = approval.rollback_run ?? approval.run;
