@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from bench import approvals, audit, backtest, commands, email, leases, policy, slack, wire, writer
+from bench import approvals, audit, backtest, commands, email, leases, page, policy, slack, wire, writer
 
 SECONDS = 2.0
 Figures = dict[str, float]
@@ -51,6 +51,10 @@ BENCHES: dict[str, Callable[[], Figures]] = {
     "lists among 100,000 open approvals": lambda: _run(approvals.listed(approvals.MANY)),
     "policy backtest over 100,000 requests": lambda: _run(backtest.replayed()),
     "decision among 100 and 100,000 open": lambda: _run(approvals.decided()),
+    "page, first load": page.load,
+    "page, queue of 5,000": lambda: page.queue(5_000),
+    "page, feed of 10,000": lambda: page.feed(10_000),
+    "page, decision on 50 pages": lambda: page.decided(50),
 }
 
 

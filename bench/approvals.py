@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sqlite3
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,13 +11,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.filled import copied, inbound, made_one
 from config.hub import build
-from config.settings import Settings, read
+from core.approvals.approval import find
 from core.approvals.listing import listing
 from core.approvals.view import view_of
-from core.people.assurance import Assurance
 from core.store.rows import Reader
-from hub.contracts import Command, Inbound, Reply, Sender
+from hub.contracts import Command, Reply
 from hub.hub import Hub
 
 FEW, MANY = 100, 100_000
@@ -42,10 +40,6 @@ actions:
   note: {title: "Note {text}", params: {text: {type: string}}, apply: {command: ["/bin/echo", "{text}"]}}
 policies:
   - {name: default, require: [{group: sre, count: 5}], review_expires: 30d}
-"""
-_COPY = """
-WITH RECURSIVE n(id) AS (SELECT 2 UNION ALL SELECT id + 1 FROM n WHERE id < :count)
-INSERT INTO approval ({columns}) SELECT {values} FROM n, (SELECT * FROM approval WHERE id = 1)
 """
 
 
@@ -94,54 +88,24 @@ async def _behind(hub: Hub) -> float:
 async def _hub(count: int) -> AsyncIterator[Hub]:
     """A hub with that many requests under review: one that was made, and copies of its row."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = await made_one(Path(folder))
-        _copy(Path(folder) / "data" / "hub.db", count)
+        settings = await made_one(Path(folder), CONFIG)
+        copied(settings, count)
         async with build(settings) as hub:
             yield hub
 
 
-async def made_one(root: Path) -> Settings:
-    """A data directory below `root` whose hub took one request and stopped."""
-    config, data = root / "hub.yaml", root / "data"
-    config.write_text(CONFIG)
-    data.mkdir(mode=0o700)
-    settings = read(os.environ, config=config, data=data)
-    async with build(settings) as hub:
-        args = {"action": "note", "params": {"text": "hello"}, "reason": None, "draft": False}
-        made = await hub.handle(_inbound("bot", command=Command(verb="request", args=args)))
-        assert made.ok, made.text
-        while (await hub.db.read(_first)).state != "REVIEWING":
-            await asyncio.sleep(0.01)
-    return settings
-
-
-def _first(reader: Reader) -> Any:
-    from core.approvals.approval import find
-
-    return find(reader, 1)
-
-
-def _copy(path: Path, count: int) -> None:
-    with sqlite3.connect(path) as database:
-        columns = [row[1] for row in database.execute("PRAGMA table_info(approval)")]
-        values = ["n.id" if column == "id" else column for column in columns]
-        database.execute(_COPY.format(columns=", ".join(columns), values=", ".join(values)), {"count": count})
-        database.execute("UPDATE counter SET value = :count WHERE kind = 'approval'", {"count": count})
-    database.close()
-
-
 async def _decide(hub: Hub, number: int, who: str) -> float:
-    digest = (await hub.db.read(_first)).digest
+    digest = (await hub.db.read(find, 1)).digest
     began = time.perf_counter()
     reply = await hub.handle(
-        _inbound(who, command=Command(verb="approve", args={"ids": [f"A{number}"], "digest": digest}))
+        inbound(who, command=Command(verb="approve", args={"ids": [f"A{number}"], "digest": digest}))
     )
     assert reply.ok, reply.text
     return time.perf_counter() - began
 
 
 async def _say(hub: Hub, who: str, text: str) -> Reply:
-    reply = await hub.handle(_inbound(who, text=text))
+    reply = await hub.handle(inbound(who, text=text))
     assert reply.ok, reply.text
     return reply
 
@@ -154,10 +118,6 @@ async def _list(hub: Hub, who: str, **asked: Any) -> Any:
         return [view_of(reader, hub.world, each) for each in listing(reader, hub.world, viewer=viewer, **asked)]
 
     return await hub.db.read(page)
-
-
-def _inbound(who: str, **said: Any) -> Inbound:
-    return Inbound(channel="bench", sender=Sender(principal=who), assurance=Assurance.CHAT, **said)
 
 
 async def _median(work: Callable[[], Awaitable[Any]], rounds: int) -> float:

@@ -11,7 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.approvals import CONFIG, made_one
+from bench.approvals import CONFIG
+from bench.filled import made_one
 
 REQUESTS = 100_000
 _OTHER = CONFIG.replace("count: 5}]", "count: 1}, {group: security, count: 1}]")
@@ -31,7 +32,7 @@ async def replayed() -> dict[str, float]:
     """Requests a second, and the most memory that the command held, over as many copies of one recorded request."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        await made_one(root)
+        await made_one(root, CONFIG)
         with sqlite3.connect(root / "data" / "hub.db") as database:
             size = database.execute("SELECT max(seq) FROM log").fetchone()[0]
             for statement in (_VALUES, _ENTRIES):

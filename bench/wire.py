@@ -9,18 +9,17 @@ import hmac
 import itertools
 import json
 import os
-import socket
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from websockets.asyncio.client import connect
 
 from bench.latency import summary
+from bench.process import INTERLOCK, environ_of, hub_process
 from config.init import write_sample
 
 SECRET = base64.b64encode(b"bench" * 8).decode()
@@ -45,7 +44,7 @@ Load = Callable[[int, float, int, str], Awaitable[list[float]]]
 
 
 async def _measure(load: Load, count: int, seconds: float) -> dict[str, float]:
-    async with _hub() as (port, key):
+    with _hub() as (port, key):
         begun = time.perf_counter()
         latencies = await load(count, seconds, port, key)
         took = time.perf_counter() - begun
@@ -109,38 +108,16 @@ def _signed(message_id: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-@asynccontextmanager
-async def _hub() -> AsyncIterator[tuple[int, str]]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+@contextmanager
+def _hub() -> Iterator[tuple[int, str]]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_sample(root, user="nobody")
         config = root / "hub.yaml"
         config.write_text(config.read_text() + _HOOK)
-        environ = {**os.environ, "BENCH_SECRET": f"whsec_{SECRET}", "XDG_STATE_HOME": str(root / "state")}
-        environ |= {"INTERLOCK_CONFIG": str(config), "INTERLOCK_DATA": str(root / "data"), "INTERLOCK_PORT": str(port)}
-        interlock = [sys.executable, "-m", "config.cli.main"]
+        environ = environ_of(config, {"BENCH_SECRET": f"whsec_{SECRET}"})
         key = subprocess.run(
-            [*interlock, "key", "create", "ana"], env=environ, check=True, capture_output=True, text=True
+            [*INTERLOCK, "key", "create", "ana"], env=environ, check=True, capture_output=True, text=True
         ).stdout.split()[-1]
-        hub = subprocess.Popen([*interlock, "up"], env=environ, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        try:
-            await _ready(port)
-            yield port, key
-        finally:
-            hub.terminate()
-            hub.wait(timeout=20)
-
-
-async def _ready(port: int) -> None:
-    for _ in range(400):
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.05)
-        else:
-            writer.close()
-            return
-    raise TimeoutError("the hub did not start")
+        with hub_process(environ) as url:
+            yield int(url.rpartition(":")[2]), key
