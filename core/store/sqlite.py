@@ -18,12 +18,12 @@ from core.store.statement import Statement
 RESERVE_BYTES = 64 * 1024 * 1024
 """Free space kept for decisions, heartbeats, releases and run ends."""
 
-_CHECKPOINT_PAGES = 1_000
-_BUSY_CHECKPOINT_PAGES = 4_000
-_BUSY_CHECKPOINT_CHANGES = 8_000
-"""Rows changed since the last one before a busy writer moves the write-ahead log again: once moved it is written from
-its start, but its file stays as large as it was."""
-_PAGE = 4_096
+_BUSY_CHANGES = 4_000
+_IDLE_CHANGES = 200
+"""Rows changed until the write-ahead log is moved into the database, between two batches and in a quarter of a second
+without any. Once moved it is written again from its start, which costs half as much as letting its file grow."""
+_MOST_WAL_BYTES = 64 * 1024 * 1024
+"""How long that file stays after a reader kept it from being moved."""
 
 _IO_ERRORS = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
@@ -51,6 +51,7 @@ class SqliteEngine:
                 "journal_mode=WAL",
                 "synchronous=FULL",
                 "wal_autocheckpoint=0",
+                f"journal_size_limit={_MOST_WAL_BYTES}",
                 "temp_store=MEMORY",
                 "cache_size=-32768",
                 "busy_timeout=5000",
@@ -123,16 +124,11 @@ class SqliteEngine:
 
     def rest(self, idle: bool) -> None:
         changes = self._db.total_changes
-        if not idle and changes - self._moved_at < _BUSY_CHECKPOINT_CHANGES:
+        if changes - self._moved_at < (_IDLE_CHANGES if idle else _BUSY_CHANGES):
             return
-        try:
-            pages = Path(f"{self._path}-wal").stat().st_size // _PAGE
-        except FileNotFoundError:
-            return
-        if pages > (_CHECKPOINT_PAGES if idle else _BUSY_CHECKPOINT_PAGES):
-            self._moved_at = changes
-            with suppress(sqlite3.OperationalError):
-                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)" if idle else "PRAGMA wal_checkpoint(PASSIVE)")
+        self._moved_at = changes
+        with suppress(sqlite3.OperationalError):
+            self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def has_room(self) -> bool:
         now = time.monotonic()

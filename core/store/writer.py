@@ -125,7 +125,7 @@ class Writer:
                     self._serve(jobs)
                 else:
                     self._note_stall()
-                self._engine.rest(idle=not self.queued)
+                self._engine.rest(idle=not jobs)
         except BaseException as error:
             self._fail(error)
         finally:
