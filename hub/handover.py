@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 
 from core.audit.log import Committed
 from core.leases.acquiring import acquire
@@ -53,21 +54,21 @@ class Handover:
             tx.after_commit(lambda: self._expect(got.lock_id))
         return got
 
-    def _expect(self, lock_id: str) -> None:
-        if lock_id not in self._waiting:
-            self._waiting[lock_id] = asyncio.get_running_loop().create_future()
+    def _expect(self, lock_id: str) -> asyncio.Future[Lease]:
+        """What becomes of that lease from now on."""
+        future = self._waiting.get(lock_id)
+        if future is None or future.done():
+            future = self._waiting[lock_id] = asyncio.get_running_loop().create_future()
+        return future
 
     async def _wait(self, ticket: Ticket, principal: str) -> Lease | Ticket:
-        future = self._waiting.get(ticket.lock_id)
+        future = self._waiting.get(ticket.lock_id)  # none when it was granted meanwhile
         while True:
             if future is not None:
-                try:
+                with suppress(TimeoutError):
                     async with asyncio.timeout(KEEP_SECONDS):
-                        return await asyncio.shield(future)
-                except TimeoutError:
-                    pass
+                        return await future
+            future = self._expect(ticket.lock_id)  # before asking: no grant after the answer is missed
             seen = await self._db.write(poll, principal, ticket.id, locks=LEASE_LOCKS, urgent=True)
             if seen.lease is not None or seen.state != "waiting":
                 return seen.lease or seen
-            self._expect(ticket.lock_id)
-            future = self._waiting.get(ticket.lock_id)

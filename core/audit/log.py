@@ -66,7 +66,7 @@ class LogHead:
     @classmethod
     def load(cls, engine: Engine) -> LogHead:
         """The head as stored; a log without one is begun here, with a random origin."""
-        row = engine.execute(_HEAD.sql(engine.dialect), {}).fetchone()
+        row = engine.one(_HEAD, {})
         if row is None:
             origin = f"interlock.log/{secrets.token_hex(8)}"
             now_us = engine.begin(())

@@ -14,7 +14,7 @@ from core.leases.queueing import enqueue
 from core.leases.request import Acquire
 from core.leases.resource import names_in
 from core.leases.terms import LIMITS, RUN, LeaseLimits
-from core.leases.token import take_arrival
+from core.leases.token import take_number
 from core.leases.waiting import place_of
 from core.store import schema
 from core.store.rows import Row
@@ -24,11 +24,15 @@ from core.store.tx import Tx
 _lease = schema.lease
 _live = and_(
     _lease.c.principal == bindparam("principal"),
-    _lease.c.state == bindparam("state"),
+    _lease.c.state != "ended",
     _lease.c.expires_at > bindparam("now_us", type_=BigInteger()),
 )
-_COUNT = Statement(select(func.count().label("live")).where(_live))
-_RESOURCES = Statement(select(_lease.c.resources).where(_live))
+_COUNTS = Statement(
+    select(_lease.c.state, func.count().label("live"))
+    .where(_live, _lease.c.state.in_(["held", "waiting"]))
+    .group_by(_lease.c.state)
+)
+_RESOURCES = Statement(select(_lease.c.resources).where(_live, _lease.c.state == "waiting"))
 
 
 def acquire(tx: Tx, request: Acquire, limits: LeaseLimits = LIMITS) -> Lease | Ticket:
@@ -42,9 +46,10 @@ def acquire(tx: Tx, request: Acquire, limits: LeaseLimits = LIMITS) -> Lease | T
         row = row_by_key(tx, request.principal, request.request_key)
         if row is not None:
             return _repeated(tx, request, row)
-    check_leases(tx, request.principal, request.rank_class, limits)
+    plain = request.rank_class != RUN
+    waiting = check_leases(tx, request.principal, limits) if plain else 0
     view = View(tx, resources=request.resources, mode=request.mode, rank_class=request.rank_class)
-    lapsed = [] if view.empty() else view.lapsed()
+    lapsed = view.lapsed()
     if lapsed is not None:
         freed = reclaim_all(tx, lapsed)
         lease = grant_new(tx, request)
@@ -53,10 +58,9 @@ def acquire(tx: Tx, request: Acquire, limits: LeaseLimits = LIMITS) -> Lease | T
         return lease
     if request.wait_us == 0:
         raise held(request.resources, [holder_of(row) for row in view.leases() if not row["lapsed"]])
-    if request.rank_class != RUN:
-        _check_tickets(tx, request, limits)
-    row = row_of(request, tx.next_id("lease"), take_arrival(tx))
-    return enqueue(tx, row, request.wait_us, limits)
+    if plain:
+        _check_tickets(tx, request, waiting, limits)
+    return enqueue(tx, row_of(request, take_number(tx)), request.wait_us, limits)
 
 
 def _repeated(tx: Tx, request: Acquire, row: Row) -> Lease | Ticket:
@@ -77,21 +81,22 @@ def held(resources: tuple[str, ...], held_by: list[Holder]) -> Conflict:
     return Conflict("held", message, held_by=[holder.fields for holder in held_by])
 
 
-def check_leases(tx: Tx, principal: str, rank_class: int, limits: LeaseLimits) -> None:
-    """The principal may hold one more. Raises Conflict (`too_many_leases`)."""
-    if rank_class != RUN and _count(tx, principal, "held") >= limits.leases:
+def check_leases(tx: Tx, principal: str, limits: LeaseLimits) -> int:
+    """The principal may hold one more; how often it waits. Raises Conflict (`too_many_leases`)."""
+    live = {row["state"]: int(row["live"]) for row in tx.all(_COUNTS, principal=principal, now_us=tx.now_us)}
+    if live.get("held", 0) >= limits.leases:
         raise Conflict("too_many_leases", f"{principal} already holds {limits.leases} leases; release some first")
+    return live.get("waiting", 0)
 
 
-def _check_tickets(tx: Tx, request: Acquire, limits: LeaseLimits) -> None:
-    tickets = _count(tx, request.principal, "waiting")
+def _check_tickets(tx: Tx, request: Acquire, tickets: int, limits: LeaseLimits) -> None:
     if tickets >= limits.tickets:
         raise Conflict(
             "too_many_tickets", f"{request.principal} already waits {limits.tickets} times; cancel some first"
         )
     if tickets < limits.tickets_a_resource:
         return
-    rows = tx.all(_RESOURCES, principal=request.principal, state="waiting", now_us=tx.now_us)
+    rows = tx.all(_RESOURCES, principal=request.principal, now_us=tx.now_us)
     waiting = [names_in(row["resources"]) for row in rows]
     for wanted in request.resources:
         if sum(wanted in names for names in waiting) >= limits.tickets_a_resource:
@@ -99,9 +104,3 @@ def _check_tickets(tx: Tx, request: Acquire, limits: LeaseLimits) -> None:
                 "too_many_tickets",
                 f"{request.principal} already waits {limits.tickets_a_resource} times for {wanted}; cancel some first",
             )
-
-
-def _count(tx: Tx, principal: str, state: str) -> int:
-    row = tx.one(_COUNT, principal=principal, state=state, now_us=tx.now_us)
-    assert row is not None
-    return int(row["live"])

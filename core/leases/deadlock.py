@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from core.leases.resource import conflict
 from core.leases.terms import MAX_HOPS
@@ -23,8 +22,7 @@ MOST_MOVES = 16
 """How many waiters one request moves at most before it counts as a hard circle."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiter:
+class Waiter(NamedTuple):
     """A request that waits."""
 
     number: int
@@ -37,8 +35,7 @@ class Waiter:
     replaces: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Obstacle:
+class Obstacle(NamedTuple):
     """What a waiter waits for: a lease, or (`waiter`) somebody of better rank."""
 
     number: int
@@ -51,8 +48,7 @@ class Obstacle:
     """Whether it is the lease of a run."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(NamedTuple):
     """One edge of a circle."""
 
     waiter: Waiter

@@ -23,7 +23,6 @@ class Desk:
         self.entries = dict(state.entries)
         self.pace = dict(state.pace)
         self.last_token = state.last_token
-        self.arrivals = state.arrivals
         self.last_number = state.last_number
         self.events: list[Event] = []
         self.freed: list[str] = []
@@ -35,7 +34,6 @@ class Desk:
             entries=self.entries,
             pace=self.pace,
             last_token=self.last_token,
-            arrivals=self.arrivals,
             last_number=self.last_number,
         )
 
@@ -219,7 +217,7 @@ class Desk:
 
     def move(self, waiter: Waiter, rank: Rank) -> Waiter:
         self.put(replace(self.entries[waiter.number], rank=rank))
-        return replace(waiter, rank=rank)
+        return waiter._replace(rank=rank)
 
     def moved(self, waiter: Waiter, step: Step, circle: Sequence[Step]) -> None:
         self.events.append(("lease:deadlock", waiter.number))

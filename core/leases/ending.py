@@ -162,7 +162,7 @@ def reoccupy_for_run(tx: Tx, number: int, holder: str, ttl_us: int) -> Lease | N
         _REOCCUPY,
         w_id=number,
         holder=holder,
-        token=take_token(tx).token,
+        token=take_token(tx),
         at=tx.now_us,
         until=tx.now_us + ttl_us,
         ttl=ttl_us,

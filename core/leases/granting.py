@@ -11,7 +11,8 @@ from core.ids import show
 from core.leases.lease import Lease, lease_of
 from core.leases.request import Acquire
 from core.leases.resource import footprint, names_in
-from core.leases.token import take_token
+from core.leases.terms import arrival_of
+from core.leases.token import take_both, take_token
 from core.leases.vacating import supersede
 from core.store import schema
 from core.store.encoding import dump
@@ -24,6 +25,7 @@ _INSERT = Statement(insert(_lease), tuple(column.name for column in _lease.colum
 _names = schema.lease_resource
 _INSERT_NAME = Statement(insert(_names), tuple(column.name for column in _names.columns))
 _HOLD_NAMES = Statement(update(_names).where(_names.c.lease == bindparam("w_lease")).values(waiting=0))
+_GRANTED = ("state", "token", "acquired_at", "heartbeat_at", "renewed_noted_at", "expires_at", "free_at", "max_hold_us")
 _GRANT = Statement(
     update(_lease)
     .where(
@@ -31,20 +33,8 @@ _GRANT = Statement(
         _lease.c.state == "waiting",
         _lease.c.expires_at > bindparam("w_now", type_=BigInteger()),
     )
-    .values(
-        state="held",
-        token=bindparam("token"),
-        acquired_at=bindparam("at", type_=BigInteger()),
-        heartbeat_at=bindparam("at", type_=BigInteger()),
-        renewed_noted_at=bindparam("at", type_=BigInteger()),
-        expires_at=bindparam("expires_at"),
-        free_at=bindparam("expires_at") + _lease.c.lock_delay_us,
-        max_hold_us=bindparam("max_hold_us"),
-        ages_at=null(),
-    )
-    .returning(_lease)
+    .values({name: bindparam(name) for name in _GRANTED} | {"ages_at": null()})
 )
-
 _REPLACED = Statement(select(_lease).where(_lease.c.id == bindparam("id"), _lease.c.state == "held"))
 
 _BLANK: dict[str, Any] = dict.fromkeys(column.name for column in _lease.columns) | {"lock_delay_us": 0}
@@ -55,7 +45,7 @@ def blank_row() -> dict[str, Any]:
     return _BLANK.copy()
 
 
-def row_of(request: Acquire, number: int, arrival: int) -> dict[str, Any]:
+def row_of(request: Acquire, number: int) -> dict[str, Any]:
     """The columns that a request fills, whether it is granted or waits."""
     return blank_row() | {
         "id": number,
@@ -67,7 +57,7 @@ def row_of(request: Acquire, number: int, arrival: int) -> dict[str, Any]:
         "resources": dump(list(request.resources)),
         "mode": request.mode,
         "rank_class": request.rank_class,
-        "arrival": arrival,
+        "arrival": arrival_of(number),
         "purpose": request.purpose,
         "ttl_us": request.ttl_us,
         "max_hold_us": request.max_hold_us,
@@ -113,9 +103,9 @@ def held_columns(tx: Tx, token: int, ttl_us: int, lock_delay_us: int) -> dict[st
 
 def grant_new(tx: Tx, request: Acquire) -> Lease:
     """A request that had nobody in its way is held."""
-    turn = take_token(tx)
-    row = row_of(request, tx.next_id("lease"), turn.arrival)
-    row |= held_columns(tx, turn.token, request.ttl_us, request.lock_delay_us)
+    token, number = take_both(tx)
+    row = row_of(request, number)
+    row |= held_columns(tx, token, request.ttl_us, request.lock_delay_us)
     insert_row(tx, row, request.resources)
     record_grant(tx, row)
     return lease_of(row)
@@ -123,23 +113,16 @@ def grant_new(tx: Tx, request: Acquire) -> Lease:
 
 def grant_waiter(tx: Tx, waiter: Row) -> Row:
     """The live waiter, with nobody in its way, is held; its new row. The lease that it replaces has ended."""
-    token = take_token(tx).token
     left = waiter["max_hold_us"]
     replaced = replaced_by(tx, waiter)
     if replaced is not None:
         left = replaced["acquired_at"] + replaced["max_hold_us"] - tx.now_us
         supersede(tx, replaced, "converted")
-    row = tx.one(
-        _GRANT,
-        w_id=waiter["id"],
-        w_now=tx.now_us,
-        token=token,
-        at=tx.now_us,
-        expires_at=tx.now_us + min(waiter["ttl_us"], left),
-        max_hold_us=left,
-    )
-    if row is None:
+    lives_us = min(waiter["ttl_us"], left)
+    new = held_columns(tx, take_token(tx), lives_us, waiter["lock_delay_us"]) | {"max_hold_us": left}
+    if not tx.run(_GRANT, w_id=waiter["id"], w_now=tx.now_us, **new):
         raise RuntimeError(f"L{waiter['id']} was handed out though it does not wait")
+    row = {**waiter, **new, "ages_at": None}
     tx.run(_HOLD_NAMES, w_lease=row["id"])
     record_grant(tx, row)
     return row

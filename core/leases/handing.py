@@ -17,6 +17,9 @@ from core.leases.vacating import expire, reclaim
 from core.store.rows import Row
 from core.store.tx import Tx
 
+_MORE = 8
+"""How many waiters one look fetches after the first."""
+
 
 def hand_on(tx: Tx, ended: Row) -> None:
     """What the ended lease or place had is handed out; how long a lease was held counts where somebody waited for it."""
@@ -74,8 +77,9 @@ class _Walk:
         """The waiters of the region had their turn in the order of rank, until one freed more: that, or nothing."""
         leaves = [name for name, leaf in self.region.items() if leaf]
         ahead: list[tuple[tuple[str, ...], bool]] = []
-        rank = (-2, -1)
-        while rows := waiters(tx, self.region, *rank):
+        rank, most = (-2, -1), 1  # mostly the first has it, and nobody else can
+        while rows := waiters(tx, self.region, *rank, most):
+            most = _MORE
             for row in rows:
                 rank = (row["rank_class"], row["arrival"])
                 wanted = names_in(row["resources"])
@@ -100,7 +104,7 @@ class _Walk:
     def _lapsed(self, tx: Tx, row: Row, wanted: tuple[str, ...]) -> list[Row] | None:
         """The lapsed leases that the waiter replaces if it is granted now; None when somebody is in its way."""
         view = view_of(tx, row)
-        leases = view.leases()
+        leases = view.leases() if view.taken() else []
         if leases and not leases[0]["lapsed"]:
             return None
         # Whoever stands before it within the region was looked at already.

@@ -30,7 +30,6 @@ NEWEST = (1 << 62) - 1
 
 _lease = schema.lease
 _names = schema.lease_resource
-_WAITERS = 4
 
 
 def _int(name: str) -> Any:
@@ -49,7 +48,14 @@ def _touches(above: int, leaves: int) -> ColumnElement[bool]:
 
 @lru_cache(maxsize=256)
 def _any(above: int, leaves: int) -> Statement:
-    return Statement(select(_names.c.lease).where(_touches(above, leaves)).limit(1))
+    found = select(_lease.c.id, _lease.c.state, _lease.c.free_at, _lease.c.mode)
+    source = _names.join(_lease, and_(_lease.c.id == _names.c.lease, _touches(above, leaves)))
+    return Statement(found.select_from(source).limit(1))
+
+
+@lru_cache(maxsize=256)
+def _taken(above: int, leaves: int) -> Statement:
+    return Statement(select(_names.c.lease).where(_touches(above, leaves), *_clashes(0)).limit(1))
 
 
 def _joined(above: int, leaves: int, *which: ColumnElement[bool]) -> tuple[FromClause, Any]:
@@ -122,7 +128,8 @@ def _ahead(above: int, leaves: int) -> Statement:
 @lru_cache(maxsize=256)
 def _waiters(above: int, leaves: int) -> Statement:
     source, ranks = _joined(above, leaves, _names.c.waiting == 1, _rank(_names) > _bound_rank())
-    return Statement(select(_lease).select_from(source).order_by(ranks.c.rank_class, ranks.c.arrival).limit(_WAITERS))
+    in_order = select(_lease).select_from(source).order_by(ranks.c.rank_class, ranks.c.arrival)
+    return Statement(in_order.limit(bindparam("most", type_=Integer())))
 
 
 @lru_cache(maxsize=4_096)
@@ -171,9 +178,9 @@ class View:
         self._names = {**names, "exclusive": int(mode == "exclusive"), "but": but, "replaces": replaces}
         self._rank = {"rank_class": rank_class, "arrival": arrival}
 
-    def empty(self) -> bool:
-        """Whether nothing at all is leased or wanted there: by far the most frequent answer, and the cheapest."""
-        return self._reader.one(_any(self._above, self._leaves), **self._only_names) is None
+    def taken(self) -> bool:
+        """Whether any lease conflicts, lapsed or not."""
+        return self._reader.one(_taken(self._above, self._leaves), **self._names) is not None
 
     def leases(self, most: int = IN_THE_WAY) -> list[Row]:
         """The leases that conflict, closed and held ones first, then by rank those that others may replace (`lapsed`)."""
@@ -192,11 +199,26 @@ class View:
         return int(found["ahead"]) + 1
 
     def lapsed(self) -> list[Row] | None:
-        """The lapsed leases that are replaced if it is granted now; None when somebody is in the way."""
+        """The lapsed leases that are replaced if it is granted now; None when somebody is in the way.
+
+        One cheap look is enough where nothing is leased or wanted, and mostly where something is.
+        """
+        first = self._reader.one(_any(self._above, self._leaves), **self._only_names)
+        if first is None:
+            return []
+        if self._is_in_the_way(first):
+            return None
         leases = self.leases()
         if (leases and not leases[0]["lapsed"]) or self.waiters(most=1):
             return None
         return leases
+
+    def _is_in_the_way(self, row: Row) -> bool:
+        if row["id"] in (self._names["but"], self._names["replaces"]):
+            return False
+        if row["mode"] == "shared" and not self._names["exclusive"]:
+            return False
+        return row["state"] == "closed" or bool(row["state"] == "held" and row["free_at"] > self._reader.now_us)
 
     def obstacles(self, most: int = IN_THE_WAY) -> list[Row]:
         """What is in the way: leases in force or closed, then live waiters of better rank."""
@@ -222,7 +244,7 @@ def position_of(reader: Reader, row: Row) -> int:
     return view_of(reader, row).position()
 
 
-def waiters(reader: Reader, region: dict[str, int], rank_class: int, arrival: int) -> list[Row]:
+def waiters(reader: Reader, region: dict[str, int], rank_class: int, arrival: int, most: int) -> list[Row]:
     """The next waiters after that rank, dead ones too, whose resources conflict with the footprint `region`."""
     above, leaves, values = _bound(region)
-    return reader.all(_waiters(above, leaves), rank_class=rank_class, arrival=arrival, **values)
+    return reader.all(_waiters(above, leaves), rank_class=rank_class, arrival=arrival, most=most, **values)

@@ -59,7 +59,6 @@ class State:
 
     entries: dict[int, Entry] = field(default_factory=dict)
     last_token: int = 0
-    arrivals: int = 0
     last_number: int = 0
     pace: dict[str, int] = field(default_factory=dict)
     """Kind of resource -> how long it is held lately where somebody waits, in microseconds."""

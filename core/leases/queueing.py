@@ -30,7 +30,7 @@ def enqueue(tx: Tx, row: dict[str, Any], wait_us: int, limits: LeaseLimits) -> L
     expires_at = min(wait_until, tx.now_us + place_us(row["ttl_us"]))
     row |= {
         "state": "waiting",
-        "ticket": tx.next_id("ticket"),
+        "ticket": row["id"],
         "queued_at": tx.now_us,
         "wait_until": wait_until,
         "expires_at": expires_at,

@@ -20,8 +20,8 @@ from core.leases.looking import View
 from core.leases.queueing import enqueue
 from core.leases.request import Mode
 from core.leases.resource import names_in
-from core.leases.terms import LIMITS, MAX_WAIT_SECONDS, PLAIN, UPGRADE, LeaseLimits
-from core.leases.token import take_arrival, take_token
+from core.leases.terms import LIMITS, MAX_WAIT_SECONDS, UPGRADE, LeaseLimits, arrival_of
+from core.leases.token import take_number, take_token
 from core.leases.vacating import drop_upgrade, set_upgrade, supersede
 from core.store.rows import Row
 from core.store.tx import Tx
@@ -77,7 +77,7 @@ def convert(
         raise held(resources, [holder_of(each) for each in in_the_way])
     if row["upgrade"] is not None:
         raise Conflict("already_waiting", f"{lock_id} already waits to be exclusive")
-    new |= {"arrival": take_arrival(tx), "rank_class": UPGRADE}
+    new |= {"arrival": arrival_of(new["id"]), "rank_class": UPGRADE}
     set_upgrade(tx, row["id"], new["id"])
     return enqueue(tx, new, round(wait_seconds * SECOND), limits)
 
@@ -109,7 +109,7 @@ def transfer(
     row = _in_force(tx, row, row["token"] if token is None else token)
     if to == row["principal"] and holder is None:
         return lease_of(row)
-    check_leases(tx, to, PLAIN, limits)
+    check_leases(tx, to, limits)
     new = _successor(tx, row)
     new |= {"principal": to, "holder": holder or show("L", new["id"]), "session": None}
     return _replace(tx, row, new, "transferred", actor=actor, channel=channel)
@@ -133,7 +133,7 @@ def _successor(tx: Tx, row: Row) -> dict[str, Any]:
         blank_row()
         | {name: row[name] for name in _KEPT}
         | {
-            "id": tx.next_id("lease"),
+            "id": take_number(tx),
             "principal": row["principal"],
             "holder": row["holder"],
             "mode": row["mode"],
@@ -154,7 +154,7 @@ def _replace(
     lives_us = min(new["ttl_us"], new["max_hold_us"])
     if row["kind"] == "lock":
         lives_us = row["expires_at"] - tx.now_us
-    new |= held_columns(tx, take_token(tx).token, lives_us, new["lock_delay_us"])
+    new |= held_columns(tx, take_token(tx), lives_us, new["lock_delay_us"])
     resources = names_in(row["resources"])
     insert_row(tx, new, resources)
     record_grant(tx, new, actor, channel)

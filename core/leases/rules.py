@@ -44,13 +44,13 @@ from core.leases.operations import (
 )
 from core.leases.request import Acquire
 from core.leases.terms import (
-    ARRIVAL_STEP,
     LIMITS,
     MAX_TTL_SECONDS,
     RUN,
     SAMPLE_US,
     UPGRADE,
     ages_at,
+    arrival_of,
     place_us,
 )
 
@@ -129,7 +129,6 @@ def _acquire(desk: Desk, request: Acquire) -> Result:
         raise _held(way)
     if way and request.rank_class != RUN:
         _check_tickets(desk, request)
-    desk.arrivals += ARRIVAL_STEP
     return _enqueue(desk, entry, request.wait_us) if way else Result(entry=desk.grant_first(_numbered(desk, entry)))
 
 
@@ -150,14 +149,15 @@ def _check_leases(desk: Desk, principal: str) -> None:
 
 
 def _entry(desk: Desk, request: Acquire) -> Entry:
+    number = desk.last_number + 1
     return Entry(
-        number=desk.last_number + 1,
+        number=number,
         state="waiting",
         resources=request.resources,
         mode=request.mode,
         principal=request.principal,
         holder=request.holder,
-        rank=(request.rank_class, desk.arrivals + ARRIVAL_STEP),
+        rank=(request.rank_class, arrival_of(number)),
         ttl_us=request.ttl_us,
         max_hold_us=request.max_hold_us,
         lock_delay_us=request.lock_delay_us,
@@ -209,7 +209,7 @@ def _convert(desk: Desk, operation: Convert) -> Result:
     new = replace(_successor(desk, old), mode=operation.mode)
     if operation.mode == "shared":
         return Result(entry=_replace(desk, old, new, "converted"))
-    new = replace(new, rank=(UPGRADE, desk.arrivals + ARRIVAL_STEP))
+    new = replace(new, rank=(UPGRADE, arrival_of(new.number)))
     way = desk.in_the_way(new)
     if not way:
         return Result(entry=_replace(desk, old, replace(new, rank=old.rank), "converted"))
@@ -217,7 +217,6 @@ def _convert(desk: Desk, operation: Convert) -> Result:
         raise _held(way)
     if old.upgrade is not None:
         raise Conflict("already_waiting", "it already waits to be exclusive")
-    desk.arrivals += ARRIVAL_STEP
     desk.put(replace(old, upgrade=new.number))
     return _enqueue(desk, new, operation.wait_us)
 

@@ -85,6 +85,11 @@ def place_us(ttl_us: int) -> int:
     return max(ttl_us, PLACE_US)
 
 
+def arrival_of(number: int) -> int:
+    """When the request of that number came, among all: its place among those of its class, until it is moved."""
+    return number * ARRIVAL_STEP
+
+
 def next_token(last: int, now_us: int) -> int:
     """The token after `last`: the store's time where that is higher and believable, otherwise one more."""
     return max(last + 1, now_us) if now_us < BELIEVABLE_US else last + 1

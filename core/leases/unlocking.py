@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, and_, bindparam, func, or_, select, tuple_, update
@@ -93,8 +92,8 @@ _COLUMNS = (
 )
 
 
-def _near() -> tuple[Statement, Statement]:
-    """The bound waiter and everybody whom one reaches from there over leases alone, and what is in the way of each."""
+def _near() -> Statement:
+    """The bound waiter and everybody whom one reaches from there over leases alone, by what is in the way of each."""
     mine, other = _names.alias("mine"), _names.alias("other")
     held, waiting = _lease.alias("held"), _lease.alias("waiting")
     touching = and_(
@@ -141,12 +140,12 @@ def _near() -> tuple[Statement, Statement]:
         )
         .scalar_subquery()
     )
-    reached = select(*(asking.c[name] for name in _COLUMNS), leases.label("leases")).select_from(
-        near.join(asking, asking.c.id == near.c.waiter)
-    )
-    edges = (
-        select(asking.c.id.label("asking"), *(there.c[name] for name in _COLUMNS))
-        .distinct()
+    return Statement(
+        select(
+            *(asking.c[name].label(f"asking_{name}") for name in _COLUMNS),
+            leases.label("leases"),
+            *(there.c[name] for name in _COLUMNS),
+        )
         .select_from(
             near.join(mine, mine.c.lease == near.c.waiter)
             .join(asking, asking.c.id == near.c.waiter)
@@ -155,11 +154,10 @@ def _near() -> tuple[Statement, Statement]:
         )
         .limit(_MOST_EDGES)
     )
-    return Statement(reached), Statement(edges)
 
 
 _JUMPS = _jumps()
-_REACHED, _EDGES = _near()
+_EDGES = _near()
 
 
 class Waits:
@@ -184,21 +182,24 @@ class Waits:
         """Learn what is in the way of that waiter, and of whoever waits as the holder of a lease that is, and so on."""
         rows = self._tx.all(_EDGES, start=start, now_us=self._tx.now_us)
         rows.sort(key=lambda row: (row["state"], row["rank_class"], row["arrival"]))
-        found: dict[int, list[Obstacle]] = {start: []}
-        waits: dict[Who, list[Waiter]] = {}
+        asking: dict[int, Waiter] = {}
+        found: dict[int, dict[int, Obstacle]] = {start: {}}
         for row in rows:
-            obstacle = _obstacle(row)
-            found.setdefault(row["asking"], []).append(obstacle)
-            if obstacle.waiter is None:
-                waits[obstacle.who] = []
-        for row in self._tx.all(_REACHED, start=start, now_us=self._tx.now_us):
-            self._leases[_who(row)] = row["leases"]
-            if _who(row) in waits:
-                waits[_who(row)].append(_waiter(row))
-        for each in waits.values():
-            each.sort(key=lambda waiter: waiter.rank)
-        self._edges = found | self._edges
-        self._waits = waits | self._waits
+            number = row["asking_id"]
+            if number not in asking:
+                asking[number] = _waiter(row, "asking_")
+                self._leases[asking[number].who] = row["leases"]
+            edges = found.setdefault(number, {})
+            if row["id"] not in edges:  # two resources may be in each other's way
+                edges[row["id"]] = _obstacle(row)
+        self._edges = {number: list(edges.values()) for number, edges in found.items()} | self._edges
+        if len(rows) < _MOST_EDGES:
+            leases = (each for edges in found.values() for each in edges.values() if each.waiter is None)
+            waits: dict[Who, list[Waiter]] = {lease.who: [] for lease in leases}
+            for waiter in sorted(asking.values(), key=lambda waiter: waiter.rank):
+                if waiter.who in waits:
+                    waits[waiter.who].append(waiter)
+            self._waits = waits | self._waits
 
     def waits(self, who: Who) -> Sequence[Waiter]:
         known = self._waits.get(who)
@@ -228,7 +229,7 @@ class Waits:
         for statement in (_MOVE, _MOVE_NAMES):
             self._tx.run(statement, w_id=waiter.number, to_class=rank[0], to_arrival=rank[1])
         self._forget()
-        return replace(waiter, rank=rank)
+        return waiter._replace(rank=rank)
 
     def moved(self, waiter: Waiter, step: Step, circle: Sequence[Step]) -> None:
         self.freed += waiter.resources
@@ -266,26 +267,26 @@ class Waits:
 
     def _named(self, circle: Sequence[Step]) -> list[Step]:
         """The steps, where a run that holds something is called by its name."""
-        return [replace(each, obstacle=self._called(each.obstacle)) if each.obstacle.run else each for each in circle]
+        return [each._replace(obstacle=self._called(each.obstacle)) if each.obstacle.run else each for each in circle]
 
     def _called(self, obstacle: Obstacle) -> Obstacle:
         row = self._tx.one(_RUN, lock_id=obstacle.number) if obstacle.run else None
-        return obstacle if row is None else replace(obstacle, label=show("R", row["id"]))
+        return obstacle if row is None else obstacle._replace(label=show("R", row["id"]))
 
 
 def _who(row: Row) -> Who:
     return row["principal"], row["holder"]
 
 
-def _waiter(row: Row) -> Waiter:
+def _waiter(row: Row, prefix: str = "") -> Waiter:
     return Waiter(
-        number=row["id"],
-        who=_who(row),
-        resources=names_in(row["resources"]),
-        alone=row["mode"] == "exclusive",
-        rank=(row["rank_class"], row["arrival"]),
-        approved=row["approval"] is not None,
-        replaces=row["replaces"] is not None,
+        number=row[f"{prefix}id"],
+        who=(row[f"{prefix}principal"], row[f"{prefix}holder"]),
+        resources=names_in(row[f"{prefix}resources"]),
+        alone=row[f"{prefix}mode"] == "exclusive",
+        rank=(row[f"{prefix}rank_class"], row[f"{prefix}arrival"]),
+        approved=row[f"{prefix}approval"] is not None,
+        replaces=row[f"{prefix}replaces"] is not None,
     )
 
 

@@ -82,4 +82,4 @@ def any_watched(reader: Reader) -> bool:
 def _free(reader: Reader, resource: str) -> bool:
     """Whether whoever asked for it now would have it at once."""
     view = View(reader, resources=(resource,), mode="exclusive", rank_class=PLAIN, arrival=NEWEST)
-    return view.empty() or view.lapsed() is not None
+    return view.lapsed() is not None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from core.store.rows import Reader
+from core.store.rows import Reader, Row
+from core.store.statement import Statement
 
 
 class Engine(Protocol):
@@ -23,6 +24,14 @@ class Engine(Protocol):
 
     def execute(self, sql: str, values: Mapping[str, Any]) -> Any:
         """Run one statement; the driver's cursor."""
+        ...
+
+    def one(self, statement: Statement, values: Mapping[str, Any]) -> Row | None:
+        """The first row, or None."""
+        ...
+
+    def all(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
+        """Every row."""
         ...
 
     def execute_many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:

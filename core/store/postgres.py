@@ -76,6 +76,12 @@ class PostgresEngine:
     def execute(self, sql: str, values: Mapping[str, Any]) -> psycopg.Cursor[dict[str, Any]]:
         return self._db.execute(sql, values)
 
+    def one(self, statement: Statement, values: Mapping[str, Any]) -> Row | None:
+        return self._db.execute(statement.sql("postgresql"), values).fetchone()
+
+    def all(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
+        return list(self._db.execute(statement.sql("postgresql"), values).fetchall())
+
     def execute_many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
         with self._db.cursor() as cursor:
             cursor.executemany(sql, rows)

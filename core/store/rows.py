@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from core.store.statement import Statement
 
-
-class Row(Protocol):
-    """One row, read by column name."""
-
-    def __getitem__(self, column: str, /) -> Any: ...
+Row = Mapping[str, Any]
+"""One row, by column name."""
 
 
 class Reader(Protocol):

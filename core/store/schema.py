@@ -17,6 +17,9 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
+_Rowid = BigInteger().with_variant(Integer, "sqlite")
+"""The rowid itself on SQLite, where BIGINT would cost a second index."""
+
 
 def _us(name: str, *, nullable: bool = True) -> Column[int]:
     return Column(name, BigInteger, nullable=nullable)
@@ -25,7 +28,7 @@ def _us(name: str, *, nullable: bool = True) -> Column[int]:
 log = Table(
     "log",
     metadata,
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("seq", _Rowid, primary_key=True, autoincrement=False),
     Column("entry", LargeBinary, nullable=False),
     Column("leaf_hash", LargeBinary, nullable=False),
     _us("ts", nullable=False),
@@ -624,13 +627,10 @@ work = Table(
     Index("work_state", "state", "priority", "run"),
 )
 
-_LeaseId = BigInteger().with_variant(Integer, "sqlite")
-"""A rowid on SQLite, where BIGINT would cost a second index."""
-
 lease = Table(
     "lease",
     metadata,
-    Column("id", _LeaseId, primary_key=True, autoincrement=False),
+    Column("id", _Rowid, primary_key=True, autoincrement=False),
     # `waiting`, `held`, `closed` (kept from everybody by an unknown outcome), then `ended`.
     Column("state", Text, nullable=False),
     # How it ended: `released`, `reclaimed`, `broken`, `converted`, `transferred`; of a waiter: `cancelled`, `expired`,
@@ -677,6 +677,7 @@ lease = Table(
     Index("lease_expiry", "state", "free_at"),
     Index(
         "lease_holder",
+        "principal",
         "holder",
         sqlite_where=text("state <> 'ended'"),
         postgresql_where=text("state <> 'ended'"),
@@ -687,7 +688,14 @@ lease = Table(
         sqlite_where=text("ages_at IS NOT NULL"),
         postgresql_where=text("ages_at IS NOT NULL"),
     ),
-    Index("lease_principal", "principal", "state", "expires_at"),
+    Index(
+        "lease_principal",
+        "principal",
+        "state",
+        "expires_at",
+        sqlite_where=text("state <> 'ended'"),
+        postgresql_where=text("state <> 'ended'"),
+    ),
     Index(
         "lease_request",
         "principal",
@@ -734,7 +742,8 @@ shard = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("epoch", BigInteger, nullable=False),
     Column("last_token", BigInteger, nullable=False),
-    Column("arrival", BigInteger, nullable=False),
+    # The id of the newest lease or waiter.
+    Column("last_number", BigInteger, nullable=False, server_default=text("0")),
 )
 
 fence = Table(

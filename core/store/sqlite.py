@@ -46,7 +46,6 @@ class SqliteEngine:
         self._moved_at = 0
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
-            self._db.row_factory = sqlite3.Row
             for pragma in (
                 "journal_mode=WAL",
                 "synchronous=FULL",
@@ -80,6 +79,12 @@ class SqliteEngine:
 
     def execute(self, sql: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
         return self._db.execute(sql, values)
+
+    def one(self, statement: Statement, values: Mapping[str, Any]) -> Row | None:
+        return _one(self._db, statement, values)
+
+    def all(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
+        return _all(self._db, statement, values)
 
     def execute_many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
         self._db.executemany(sql, rows)
@@ -155,7 +160,6 @@ class SqliteReader:
         self._db = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
         )
-        self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA busy_timeout=5000")
 
     @property
@@ -163,12 +167,33 @@ class SqliteReader:
         return self._now_us()
 
     def one(self, statement: Statement, **values: Any) -> Row | None:
-        row: Row | None = self._db.execute(statement.sql("sqlite"), values).fetchone()
-        return row
+        return _one(self._db, statement, values)
 
     def all(self, statement: Statement, **values: Any) -> list[Row]:
-        rows: list[Row] = self._db.execute(statement.sql("sqlite"), values).fetchall()
-        return rows
+        return _all(self._db, statement, values)
 
     def close(self) -> None:
         self._db.close()
+
+
+_columns: dict[str, tuple[str, ...]] = {}
+"""SQL text -> the names of its columns. A dict made of them is read several times faster than a wide `sqlite3.Row`."""
+
+
+def _one(db: sqlite3.Connection, statement: Statement, values: Mapping[str, Any]) -> Row | None:
+    sql = statement.sql("sqlite")
+    found = db.execute(sql, values)
+    row = found.fetchone()
+    return None if row is None else dict(zip(_columns.get(sql) or _named(sql, found), row, strict=True))
+
+
+def _all(db: sqlite3.Connection, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
+    sql = statement.sql("sqlite")
+    found = db.execute(sql, values)
+    names = _columns.get(sql) or _named(sql, found)
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def _named(sql: str, found: sqlite3.Cursor) -> tuple[str, ...]:
+    names = _columns[sql] = tuple(column[0] for column in found.description)
+    return names

@@ -16,29 +16,26 @@ if TYPE_CHECKING:
 class Tx:
     """Reads, writes and records inside one savepoint. A function given a Tx touches nothing else: it may run again."""
 
-    __slots__ = ("_dialect", "_engine", "_execute", "callbacks", "drafts", "now_us")
+    __slots__ = ("_dialect", "_engine", "callbacks", "drafts", "now_us")
 
     def __init__(self, engine: Engine, now_us: int) -> None:
         self._engine = engine
         self._dialect = engine.dialect
-        self._execute = engine.execute
         self.now_us = now_us
         self.drafts: list[Draft] = []
         self.callbacks: list[Callable[[], object]] = []
 
     def one(self, statement: Statement, **values: Any) -> Row | None:
         """The first row, or None."""
-        row: Row | None = self._execute(statement.sql(self._dialect), values).fetchone()
-        return row
+        return self._engine.one(statement, values)
 
     def all(self, statement: Statement, **values: Any) -> list[Row]:
         """Every row."""
-        rows: list[Row] = self._execute(statement.sql(self._dialect), values).fetchall()
-        return rows
+        return self._engine.all(statement, values)
 
     def run(self, statement: Statement, **values: Any) -> int:
         """Execute a change; the number of rows that it touched (0 is how a guard says no)."""
-        count: int = self._execute(statement.sql(self._dialect), values).rowcount
+        count: int = self._engine.execute(statement.sql(self._dialect), values).rowcount
         return count
 
     def next_id(self, kind: str) -> int:

@@ -449,7 +449,7 @@ class StoreContract:
 
     def test_ids_are_never_given_twice(self, database: Database) -> None:
         def take(tx: Tx) -> list[int]:
-            return [tx.next_id("lease") for _ in range(3)]
+            return [tx.next_id("run") for _ in range(3)]
 
         given = database.write_now(take) + database.write_now(take)
         assert len(set(given)) == 6

@@ -75,11 +75,11 @@ async def test_who_comes_second_hears_who_holds_it_and_why_keeps_the_place_and_i
         assert waits.ok
         assert "Ana Ruiz has env:prod (L1) until" in waits.text
         assert "migration" in waits.text
-        assert "T1: you are 1st in the queue for env:prod" in waits.text
+        assert "T2: you are 1st in the queue for env:prod" in waits.text
         third = await bench.say("cai", "lock env:prod/db")
         assert "2nd in the queue" in third.text
         listed = (await bench.say("cai", "locks")).text
-        assert "L1  env:prod  Ana Ruiz  until" in listed and "T1  Bo Lind waits for env:prod, 1st" in listed
+        assert "L1  env:prod  Ana Ruiz  until" in listed and "T2  Bo Lind waits for env:prod, 1st" in listed
 
         await pass_time(bench, clock, 3600)
         assert chat_of(bench).told("@bo") == []
@@ -87,7 +87,7 @@ async def test_who_comes_second_hears_who_holds_it_and_why_keeps_the_place_and_i
         assert "L2: env:prod is yours now, until" in await told(bench, "@bo")
         assert "Bo Lind" in (await bench.say("cai", "locks")).text
 
-        assert (await bench.say("cai", "cancel T2")).text == "T2: cancelled"
+        assert (await bench.say("cai", "cancel T3")).text == "T3: cancelled"
         sent = await bench.events("delivery:")
         assert sent == ["delivery:sent"]
 

@@ -156,7 +156,7 @@ def test_each_stream_is_walked_in_the_order_of_an_index(database: Database) -> N
             text = statement.sql("sqlite")
             if "FROM approval" in text and "ORDER BY" in text:
                 found = self.reader._db.execute(f"EXPLAIN QUERY PLAN {text}", values).fetchall()
-                plans.append("; ".join(row["detail"] for row in found))
+                plans.append("; ".join(row[-1] for row in found))
             return self.reader.all(statement, **values)
 
     def look(reader: Reader) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from core.errors import StoreError
+from core.leases.terms import ARRIVAL_STEP, arrival_of
 from core.store import migrate
 from core.store.schema import metadata
 
@@ -52,12 +53,48 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         migrate.migrate(path)
 
 
-def test_a_database_of_the_first_version_is_brought_to_this_one_with_its_rows(tmp_path: Path) -> None:
-    path = tmp_path / "hub.db"
+def at_version(path: Path, revision: str) -> Config:
+    """A new database with the tables of that version."""
     config = Config()
     config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
     config.attributes["url"] = migrate.url_of(path)
-    command.upgrade(config, "0001")
+    command.upgrade(config, revision)
+    return config
+
+
+def test_whoever_waited_before_the_arrivals_were_numbers_is_still_before_everybody_new(tmp_path: Path) -> None:
+    path = tmp_path / "hub.db"
+    config = at_version(path, "0014")
+    with connect(path) as db:
+        db.execute("INSERT INTO shard (id, epoch, last_token, arrival) VALUES (0, 3, 77, ?)", (9 * ARRIVAL_STEP,))
+        db.execute("INSERT INTO counter (kind, value) VALUES ('lease', 5)")
+        db.execute(
+            "INSERT INTO log (seq, entry, leaf_hash, ts, event) VALUES (1, x'01', x'02', 3, 'hub:started')",
+        )
+    db.close()
+
+    migrate.migrate(path)
+
+    with connect(path) as db:
+        epoch, token, number = db.execute("SELECT epoch, last_token, last_number FROM shard").fetchone()
+        assert (epoch, token) == (3, 77)
+        assert arrival_of(number + 1) > 9 * ARRIVAL_STEP and number >= 5
+        assert db.execute("SELECT seq, entry, leaf_hash, ts, event FROM log").fetchall() == [
+            (1, b"\x01", b"\x02", 3, "hub:started")
+        ]
+        assert db.execute("SELECT name FROM sqlite_master WHERE name = 'sqlite_autoindex_log_1'").fetchall() == []
+    db.close()
+    command.downgrade(config, "0014")
+    with connect(path) as db:
+        (arrival,) = db.execute("SELECT arrival FROM shard").fetchone()
+        assert arrival >= 9 * ARRIVAL_STEP
+        assert db.execute("SELECT value FROM counter WHERE kind = 'lease'").fetchone() == (number,)
+    db.close()
+
+
+def test_a_database_of_the_first_version_is_brought_to_this_one_with_its_rows(tmp_path: Path) -> None:
+    path = tmp_path / "hub.db"
+    config = at_version(path, "0001")
     with connect(path) as db:
         db.execute(
             "INSERT INTO decision (id, approval, revision, digest, by, verdict, channel, assurance, at) "

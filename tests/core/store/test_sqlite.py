@@ -163,12 +163,15 @@ def test_store_time_begins_above_everything_in_the_log(sqlite_path: Path) -> Non
 def test_the_write_ahead_log_is_moved_into_the_database(
     sqlite_path: Path, opened: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.store.sqlite._BUSY_CHECKPOINT_PAGES", 10)
-    monkeypatch.setattr("core.store.sqlite._CHECKPOINT_PAGES", 10)
-    before = sqlite_path.stat().st_size
+    monkeypatch.setattr("core.store.sqlite._BUSY_CHANGES", 20)
+    before, wal = sqlite_path.stat().st_size, Path(f"{sqlite_path}-wal")
     for n in range(60):
         opened.write_now(put, f"row-{n}", "x" * 2_000)
     assert sqlite_path.stat().st_size > before
+    grown = wal.stat().st_size
+    for n in range(60, 120):
+        opened.write_now(put, f"row-{n}", "x" * 2_000)
+    assert wal.stat().st_size < 1.5 * grown  # what was moved is written over
 
 
 def test_a_file_that_is_no_database_is_a_store_error(tmp_path: Path, clock: ManualClock) -> None:
