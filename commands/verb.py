@@ -66,6 +66,8 @@ class Call:
     """The schedule or trigger for which the hub itself gives the command; None for what somebody sent."""
     linked: str | None = None
     """The identity by which they came when they bound it to themselves: it must still be theirs in the transaction."""
+    private: bool = False
+    """True where the answer reaches the asker and nobody else, so that it may hold a secret of theirs."""
     typed: bool = False
     """True for words that a person typed: a decision without a digest is then answered with the card."""
 
@@ -94,6 +96,11 @@ class Desk(Protocol):
     @property
     def now_us(self) -> int:
         """The hub's time; guards use the store's, in the transaction."""
+        ...
+
+    @property
+    def public_url(self) -> str:
+        """Where people find the hub."""
         ...
 
     async def read(self, fn: Callable[[Reader], Any]) -> Any: ...

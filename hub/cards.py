@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from core.approvals.states import ENDED, State
 from core.clock import show_duration
+from core.deep_link import deep_link
 from core.text import show
 from hub.contracts import Button, Card, Field
 from hub.wording import command_line, moment, name_of, setting, speaker, summary_of
@@ -57,7 +58,7 @@ def card(
 ) -> Card:
     """The picture of `approval` at `now`; buttons only for live choices that have a token."""
     state = State(approval["state"])
-    url = f"{public_url.rstrip('/')}/approvals/{approval['id']}"
+    url = deep_link(public_url, str(approval["id"]))
     deadline = _deadline(approval, state)
     over = deadline is not None and datetime.fromisoformat(deadline) <= now
     return Card(

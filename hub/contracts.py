@@ -57,6 +57,8 @@ class Inbound:
     """False where the proof is a key that was made with `--no-decide`."""
     evidence: Mapping[str, str] = field(default_factory=dict)
     """What proved the sender, for the log and receipts: `{"signature": "slack v0"}`, `{"key": "ilk_ab12"}`; no secret."""
+    private: bool = False
+    """Whether the answer reaches the sender and nobody else, so that it may hold a secret of theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,7 @@ class Card:
     footer: str = ""
     """`1 of 2 of sre, approved by Bo Lind in slack`."""
     url: str | None = None
+    """The page's deep link to it, `…/#/approvals/A142`."""
     expires_at: str | None = None
     buttons: tuple[Button, ...] = ()
     final: bool = False
@@ -222,6 +225,33 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignInLink:
+    """A one-time sign-in link that somebody asked for in the name of a person. Whoever has `url` can sign in as them."""
+
+    url: str
+    key: str
+    """The same whenever this link is tried again, and never otherwise: a message id. It says nothing of the link."""
+    name: str
+    """The person's."""
+    where: str
+    """The hub that it signs in to."""
+    asked_from: str
+    asked_at: str
+    good_until: str
+    """Moments as the person's own clock shows them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinksBy:
+    """How somebody comes by a sign-in link, as the sign-in page tells."""
+
+    by_address: bool = False
+    """Whether a link is sent to those who type their address there."""
+    by_command: Mapping[str, str] = field(default_factory=dict)
+    """Channel -> what is typed there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
     """The copy that a token stands for. Who presents the token was given that copy; it proves no more."""
 
@@ -296,6 +326,8 @@ class Powers:
     """Whether `address_of` can find one person."""
     address: str | None = None
     """Where a copy goes when `ask` names the channel alone; None asks each eligible person there."""
+    login: str | None = None
+    """What a person types there to get a sign-in link, where answers are private (`Inbound.private`)."""
 
 
 class Hub(Protocol):
@@ -365,6 +397,10 @@ class Hub(Protocol):
 
     async def opened(self, token: str) -> tuple[Opened, Reply] | None:
         """What the token of a copy stands for, and the request as `show` answers it; None for no token of ours."""
+        ...
+
+    def links_by(self) -> LinksBy:
+        """How somebody who is not signed in comes by a link."""
         ...
 
     async def output(self, run: str) -> bytes:
@@ -533,6 +569,15 @@ class Messaging(Protocol):
 
         `key` is the same whenever this message is tried again, and never otherwise.
         """
+        ...
+
+
+@runtime_checkable
+class Admitting(Protocol):
+    """What a channel adds that can bring a sign-in link to one person's own address, where nobody else reads it."""
+
+    async def admit(self, address: str, link: SignInLink) -> None:
+        """Show the link there, who asked for it, and what to do when that was somebody else. Raises DeliveryFailed."""
         ...
 
 

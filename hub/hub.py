@@ -48,8 +48,9 @@ from hub.agents import Agents
 from hub.asking import places, sources
 from hub.carrying import Carrier
 from hub.checkpoints import Checkpoints
-from hub.contracts import Adapter, Ailing, Caller, Command, Inbound, News, Opened, Reply, Said, Telling, WayIn
+from hub.contracts import Adapter, Ailing, Caller, Command, Inbound, LinksBy, News, Opened, Reply, Said, Telling, WayIn
 from hub.delivery import Delivery
+from hub.doorman import Doorman
 from hub.feed import Feed
 from hub.http.origin import origins, reachable
 from hub.limits import Limiter
@@ -90,13 +91,18 @@ class Keys:
 class _Desk:
     """What a verb's `prepare` may use."""
 
-    def __init__(self, db: Database, sealer: Sealer) -> None:
+    def __init__(self, db: Database, sealer: Sealer, public_url: Callable[[], str]) -> None:
         self._db = db
         self._sealer = sealer
+        self._public_url = public_url
 
     @property
     def now_us(self) -> int:
         return self._db.now_us()
+
+    @property
+    def public_url(self) -> str:
+        return self._public_url()
 
     async def read(self, fn: Callable[[Reader], Any]) -> Any:
         return await self._db.read(fn)
@@ -170,6 +176,13 @@ class Hub:
             works=self.delivery.works,
             tell=self._tell,
         )
+        self.doorman = Doorman(
+            db,
+            world=lambda: self._world,
+            adapters=lambda: self.adapters,
+            works=self.delivery.works,
+            public_url=lambda: self.public_url,
+        )
         self.locks = Locks(self.messenger)
         self.agents = Agents(self.messenger, self._tell)
         self.timers = Timers(db, lambda: self._world, self.locks)
@@ -186,7 +199,7 @@ class Hub:
             db=db,
             registry=registry,
             limiter=self.limiter,
-            desk=_Desk(db, keys.sealer),
+            desk=_Desk(db, keys.sealer, lambda: self.public_url),
             clock=self.clock,
             world=lambda: self._world,
             count=self._count,
@@ -259,7 +272,7 @@ class Hub:
         await self._stack.enter_async_context(self.delivery.run())
         loops = (
             *(self.reviewing.run, self.runner.run, self.timers.run, self.checkpoints.run, self.scheduler.run),
-            *(self.triggering.run, self.whois.run, self.messenger.run, self.redrawing.run),
+            *(self.triggering.run, self.whois.run, self.messenger.run, self.redrawing.run, self.doorman.run),
         )
         self._background = [asyncio.create_task(_forever(run)) for run in loops]
         self._serving = True
@@ -403,6 +416,10 @@ class Hub:
         """What the token of a copy stands for, and the request as `show` answers it."""
         found = await self.db.read(opened, self._world, self.keys.press, token)
         return None if found is None else (found[0], self.delivery.board.reply(found[1]))
+
+    def links_by(self) -> LinksBy:
+        """How somebody who is not signed in comes by a link."""
+        return self.doorman.links_by()
 
     async def output(self, run: str) -> bytes:
         """Everything that is kept of what a run printed."""
@@ -569,7 +586,7 @@ class Hub:
 
     async def _publish(self, configured: World, *, closing: bool = True) -> None:
         """Put `configured` in force: open requests are matched again in the same transaction."""
-        desk = _Desk(self.db, self.keys.sealer)
+        desk = _Desk(self.db, self.keys.sealer, lambda: self.public_url)
         for _ in range(_RETRIES):
             world = await self.whois.laid_over(configured)
             found = await self.db.read(matched, world, desk.secret)

@@ -149,6 +149,7 @@ class Pipeline:
             message_id=inbound.message_id,
             evidence=inbound.evidence,
             linked=sender.identity if is_linked else None,
+            private=inbound.private,
         )
 
     async def _press(self, call: Call, token: str, comment: str | None) -> Reply:

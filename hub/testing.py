@@ -24,10 +24,25 @@ from typing import Any
 import pytest
 
 from core.clock import Clock, SystemClock
+from core.deep_link import deep_link
 from core.errors import Conflict
 from core.people.assurance import Assurance
 from core.world import Hook
-from hub.contracts import Adapter, Button, Caller, Card, DeliveryFailed, Inbound, News, Opened, Post, Reply, Said, WayIn
+from hub.contracts import (
+    Adapter,
+    Button,
+    Caller,
+    Card,
+    DeliveryFailed,
+    Inbound,
+    LinksBy,
+    News,
+    Opened,
+    Post,
+    Reply,
+    Said,
+    WayIn,
+)
 
 PUBLIC_URL = "http://127.0.0.1:8000"
 COPY = "A" * 32
@@ -163,6 +178,9 @@ class RecordingHub:
     async def opened(self, token: str) -> tuple[Opened, Reply] | None:
         return self.copies.get(token)
 
+    def links_by(self) -> LinksBy:
+        return LinksBy()
+
     async def output(self, run: str) -> bytes:
         return b""
 
@@ -278,7 +296,7 @@ def sample_card(**changes: Any) -> Card:
         state="REVIEWING",
         title="Deploy web",
         summary="Ana Ruiz asks; it needs 1 of sre.",
-        url=f"{PUBLIC_URL}/approvals/A1",
+        url=deep_link(PUBLIC_URL, "A1"),
         buttons=(
             Button(label="Approve", choice="approve", token=LIVE, style="primary"),
             Button(label="Reject", choice="reject", token="other-token", style="danger"),  # noqa: S106 (a press token)

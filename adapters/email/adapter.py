@@ -14,13 +14,14 @@ from starlette.routing import BaseRoute
 
 from adapters.email import address, render
 from adapters.email.clerk import Clerk
+from adapters.email.invitation import invitation
 from adapters.email.mailbox import Mailbox, MailboxLost, open_mailbox
 from adapters.email.outgoing import Outgoing
 from adapters.email.pages import Pages
 from adapters.email.reading import Reading
 from adapters.email.settings import settings_of
 from core.world import Channel
-from hub.contracts import Adapter, DeliveryFailed, Hub, Post, Powers
+from hub.contracts import Adapter, DeliveryFailed, Hub, Post, Powers, SignInLink
 
 logger = logging.getLogger("interlock.email")
 
@@ -96,6 +97,12 @@ class EmailAdapter:
         now = datetime.fromtimestamp(self._hub.clock.wall_us() / 1_000_000, UTC)
         mail = render.message(self._settings, address, text, key=key, now=now)
         await self._outgoing.send(mail, sender="", recipient=address)
+
+    async def admit(self, address: str, link: SignInLink) -> None:
+        if not self._open:
+            raise DeliveryFailed("the channel is not open")
+        now = datetime.fromtimestamp(self._hub.clock.wall_us() / 1_000_000, UTC)
+        await self._outgoing.send(invitation(self._settings, address, link, now=now), sender="", recipient=address)
 
     async def post_digest(self, posts: Sequence[Post]) -> list[str]:
         """One mail with all of them, each with its own buttons; a single one is a mail as any other."""

@@ -7,6 +7,7 @@ from email.utils import formataddr
 
 from adapters.email.letter import Letter
 from adapters.email.settings import Settings
+from core.deep_link import deep_link
 from hub.contracts import Opened, Reply
 
 _HOW = (
@@ -44,7 +45,7 @@ def not_understood(public_url: str, copy: Opened) -> str:
     return (
         f"Your reply about {copy.approval} decided nothing: its first line is none of the words that decide, the text "
         f"and the HTML of your mail say different things, or it was sent on from elsewhere.\n\n{_HOW}\n"
-        f"Or open {public_url}/approvals/{copy.approval}\n"
+        f"Or open {deep_link(public_url, copy.approval)}\n"
     )
 
 
@@ -52,13 +53,13 @@ def unproven(public_url: str, copy: Opened) -> str:
     """The reply may come from anybody."""
     return (
         f"Your reply about {copy.approval} decided nothing: your mail server did not prove that it comes from your "
-        f"address (no aligned DMARC or DKIM).\n\nOpen {public_url}/approvals/{copy.approval} and sign in to decide.\n"
+        f"address (no aligned DMARC or DKIM).\n\nOpen {deep_link(public_url, copy.approval)} and sign in to decide.\n"
     )
 
 
 def refused(public_url: str, copy: Opened, reply: Reply) -> str:
     """The decision was understood and refused."""
-    return f"{reply.text}\n\nThis is how it stands now: {public_url}/approvals/{copy.approval}\n"
+    return f"{reply.text}\n\nThis is how it stands now: {deep_link(public_url, copy.approval)}\n"
 
 
 def said(reply: Reply) -> str:

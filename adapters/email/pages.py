@@ -11,13 +11,14 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
 from jinja2 import Environment, FileSystemLoader
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from core.errors import Invalid
+from core.form import read_form
 from core.people.assurance import Assurance
 from hub.contracts import Caller, Hub, Inbound, Opened, Reply, Sender
 
@@ -166,7 +167,6 @@ async def _form_of(request: Request) -> dict[str, str]:
         if len(body) > _MOST_FORM_BYTES:
             return {}
     try:
-        fields = parse_qs(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=16)
-    except ValueError:
+        return read_form(body)
+    except Invalid:
         return {}
-    return {name: values[0] for name, values in fields.items() if len(values) == 1}

@@ -6,16 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.message import EmailMessage
-from email.utils import format_datetime, formataddr
-from functools import cache
-from pathlib import Path
+from email.utils import formataddr
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, Template
-
+from adapters.email.envelope import addressed
 from adapters.email.settings import Settings
+from adapters.email.template import template
 from adapters.email.token import BOUNCE, REPLY, address_of, message_id
 from hub.contracts import Button, Card, Field, Post
 
@@ -80,61 +78,41 @@ def mail(settings: Settings, post: Post, *, root: str | None, now: datetime, zon
     if post.reminder is not None:
         card = replace(card, summary=f"Reminder: your {post.reminder.wanted} is still wanted. {card.summary}")
     token = post.token or ""
-    found = EmailMessage()
-    found["From"] = formataddr(("Interlock", settings.address))
-    found["To"] = post.address
-    found["Subject"] = _subject(card, again=root is not None)
-    found["Date"] = format_datetime(now)
-    found["Message-ID"] = message_id(settings, token, post.key) if token else f"<{post.key}@{settings.domain}>"
+    name = message_id(settings, token, post.key) if token else f"<{post.key}@{settings.domain}>"
+    found = addressed(settings, post.address, _subject(card, again=root is not None), message_id=name, now=now)
     if root is not None:
         found["In-Reply-To"] = root
         found["References"] = root
     if token:
         found["Reply-To"] = formataddr(("Interlock", address_of(settings, REPLY, token)))
-    found["Auto-Submitted"] = "auto-generated"
-    found["X-Auto-Response-Suppress"] = "All"
-    found["X-Loop"] = settings.address
     buttons = [_button(settings, post, each) for each in card.buttons if token] if card.state == "REVIEWING" else []
     preview = _cut(card.preview, MOST_PREVIEW) if card.preview else None
     expires = _moment(card.expires_at, zone) if card.expires_at else None
     found.set_content(_plain(card, preview, expires, buttons))
     lines = _marked(preview) if preview else []
-    html = _template("mail.html").render(card=card, preview=lines, expires=expires, buttons=buttons)
+    html = template("mail.html").render(card=card, preview=lines, expires=expires, buttons=buttons)
     found.add_alternative(html, subtype="html")
     return found
 
 
 def message(settings: Settings, address: str, text: str, *, key: str, now: datetime) -> EmailMessage:
     """One mail of plain words; its subject is how they begin."""
-    found = EmailMessage()
-    found["From"] = formataddr(("Interlock", settings.address))
-    found["To"] = address
-    found["Subject"] = " ".join(text.split())[:120]
-    found["Date"] = format_datetime(now)
-    found["Message-ID"] = f"<{key}@{settings.domain}>"
-    found["Auto-Submitted"] = "auto-generated"
-    found["X-Auto-Response-Suppress"] = "All"
-    found["X-Loop"] = settings.address
+    subject = " ".join(text.split())[:120]
+    found = addressed(settings, address, subject, message_id=f"<{key}@{settings.domain}>", now=now)
     found.set_content(f"{text}\n")
     return found
 
 
 def digest(settings: Settings, posts: Sequence[Post], *, now: datetime) -> EmailMessage:
     """One mail about several requests: a line and a link for each. A reply to it decides nothing; its links do."""
-    found = EmailMessage()
-    found["From"] = formataddr(("Interlock", settings.address))
-    found["To"] = posts[0].address
     waiting = sum(post.card.state == "REVIEWING" for post in posts)
-    found["Subject"] = f"{len(posts)} requests" + (f", {waiting} of them waiting for you" if waiting else "")
-    found["Date"] = format_datetime(now)
-    found["Message-ID"] = f"<digest.{posts[0].key}@{settings.domain}>"
-    found["Auto-Submitted"] = "auto-generated"
-    found["X-Auto-Response-Suppress"] = "All"
-    found["X-Loop"] = settings.address
+    subject = f"{len(posts)} requests" + (f", {waiting} of them waiting for you" if waiting else "")
+    name = f"<digest.{posts[0].key}@{settings.domain}>"
+    found = addressed(settings, posts[0].address, subject, message_id=name, now=now)
     entries = [(_short(post.card), _link(post)) for post in posts]
     lines = [f"{card.approval}: {card.title}\n    {card.summary}\n    {link}" for card, link in entries]
     found.set_content("\n\n".join(lines) + "\n\nOpening a link decides nothing; the buttons behind it do.\n")
-    found.add_alternative(_template("digest.html").render(entries=entries, subject=found["Subject"]), subtype="html")
+    found.add_alternative(template("digest.html").render(entries=entries, subject=subject), subtype="html")
     return found
 
 
@@ -142,7 +120,8 @@ def _link(post: Post) -> str:
     """The page behind the copy's token, or the approval's own."""
     if not post.token:
         return post.card.url or ""
-    return f"{(post.card.url or '').rpartition('/approvals/')[0]}/a/{post.token}"
+    ours = urlsplit(post.card.url or "")
+    return f"{ours.scheme}://{ours.netloc}/a/{post.token}"
 
 
 def ended_run(approval: Mapping[str, Any]) -> str | None:
@@ -230,9 +209,3 @@ def _cut(text: str, most: int) -> str:
 
 def _moment(at: str, zone: str) -> str:
     return datetime.fromisoformat(at).astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M %Z")
-
-
-@cache
-def _template(name: str) -> Template:
-    loader = FileSystemLoader(Path(__file__).parent / "templates")
-    return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True).get_template(name)

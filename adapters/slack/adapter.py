@@ -55,7 +55,7 @@ class SlackAdapter:
         self._in_hand: dict[str, float] = {}
         """Key -> since when this process means to do it; the sweep leaves it alone for so long."""
         self._socket_problem: str | None = None
-        self.powers = Powers(addresses_people=True)
+        self.powers = Powers(addresses_people=True, login=f"{self._settings.command} login")
 
     def _by_oauth(self) -> Installations | None:
         client, secret = self._settings.client_id, self._settings.client_secret

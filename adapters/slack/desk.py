@@ -104,6 +104,7 @@ class Desk:
             body_hash=heard.body_hash,
             said_at_us=heard.said_at_us,
             evidence={"slack": "/".join(who.identities[:1]) or who.user, "message": heard.key[:200]},
+            private=True,  # `_answer` shows it to them alone
         )
 
     async def _spoken(self, heard: Heard) -> Inbound:

@@ -56,7 +56,7 @@ class Message:
 def card_message(card: Card) -> Message:
     """The card with its buttons, those that have a token."""
     blocks = _within(_parts(card), _BLOCKS - 3, MOST_MESSAGE, f"the button View all shows all of {card.approval}")
-    blocks.append(_context(card.footer or card.approval))
+    blocks.append(_footer(card))
     blocks.append(_actions(card))
     return Message(text=_line(card), blocks=tuple(blocks))
 
@@ -92,6 +92,8 @@ def _verb(label: str) -> str:
 
 def answer_message(reply: Reply, url: str) -> Message:
     """The answer to one person: the words, then the card without its buttons, which live on the card itself."""
+    if "sign_in" in reply.data:
+        return _sign_in_message(str(reply.data["sign_in"]), reply.text)
     blocks = [_section(plain(part)) for part in _pieces(reply.text, TEXT, 3)]
     left = len(reply.text) - sum(len(part) for part in _pieces(reply.text, TEXT, 3))
     if left:
@@ -100,6 +102,12 @@ def answer_message(reply: Reply, url: str) -> Message:
         blocks += _within(_parts(reply.card), 20, MOST_MESSAGE - 2_000, "View all shows all of it")
         blocks.append({"type": "actions", "block_id": f"{reply.card.approval}:all", "elements": [_view(reply.card)]})
     return Message(text=escape(cut(reply.text, TEXT)), blocks=tuple(blocks))
+
+
+def _sign_in_message(url: str, words: str) -> Message:
+    """A link to press, and what it is; the line that a notification shows says nothing of it."""
+    about = words.replace(url, "").strip()
+    return Message(text=escape(about), blocks=(_section(marked(f"*<{escape(url)}|Sign in>*")), _context(about)))
 
 
 def progress(card: Card, approval: Mapping[str, Any]) -> tuple[str, Message] | None:
@@ -296,6 +304,14 @@ def _section(text: Json) -> Json:
 
 def _context(text: str) -> Json:
     return {"type": "context", "elements": [plain(text, CONTEXT)]}
+
+
+def _footer(card: Card) -> Json:
+    """How far it is, and where the page shows it: the one link that we write, to an address of our own making."""
+    footer = _context(card.footer or card.approval)
+    if card.url:
+        footer["elements"].append(marked(f"<{escape(card.url)}|{escape(card.approval)} on the page>"))
+    return footer
 
 
 def _actions(card: Card) -> Json:

@@ -1,4 +1,4 @@
-"""The pages: `/`, which the browser's own program draws, one approval at `/approvals/{id}`, and the files that they load.
+"""The pages: `/`, which the browser's own program draws, the same without scripts at `/approvals`, and their files.
 
 A GET shows and never decides (P10). A decision without JavaScript is a form's POST from our own page, with a nonce
 of the session and the press token of the revision that the page showed. Nothing on a page runs inline.
@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
 import orjson
 from jinja2 import Environment, FileSystemLoader
@@ -21,7 +20,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from adapters.websocket import built
-from core.errors import Invalid, Refusal, TooLarge
+from core.errors import Refusal, TooLarge
+from core.form import read_form
 from hub.contracts import Caller, Hub, Inbound, Reply, Sender
 
 CSP = (
@@ -56,6 +56,7 @@ class Browsing:
     def routes(self) -> list[BaseRoute]:
         return [
             Route("/", self._home, methods=["GET"], name="home"),
+            Route("/approvals", self._list, methods=["GET"], name="approvals-page"),
             Route("/approvals/{id}", self._show, methods=["GET"], name="approval-page"),
             Route("/approvals/{id}", self._decide, methods=["POST"], name="approval-form"),
             Route("/static/{name}", self._file, methods=["GET"], name="static"),
@@ -80,9 +81,6 @@ class Browsing:
         page.headers["content-security-policy"] = CSP.replace("style-src 'self'", f"style-src 'self' 'nonce-{nonce}'")
         return page
 
-    def _sign_in(self, status: int, wanted: str | None = None) -> Response:
-        return self._page("signin.html", status=status, wanted=wanted, ways=self._hub.ways_in)
-
     async def _boot(self, caller: Caller) -> str:
         """What the page knows before it asks: who looks, from where in the log, and whether everything is stopped."""
         known = {
@@ -97,6 +95,19 @@ class Browsing:
             "url": self._hub.public_url,
         }
         return orjson.dumps(known).decode()
+
+    def _sign_in(self, status: int, wanted: str | None = None) -> Response:
+        """How somebody gets in who is not signed in."""
+        ways, links = self._hub.ways_in, self._hub.links_by()
+        return self._page("signin.html", status=status, wanted=wanted, ways=ways, links=links)
+
+    async def _list(self, request: Request) -> Response:
+        """Every request that the caller may see and that is open or ended lately, the newest first."""
+        caller = await self._caller(request)
+        if caller is None:
+            return self._sign_in(401)
+        found = [each.card for each in await self._hub.cards(caller) if each.card is not None]
+        return self._page("approvals.html", caller=caller, cards=found[::-1])
 
     async def _show(self, request: Request) -> Response:
         caller = await self._caller(request)
@@ -216,13 +227,7 @@ async def _form_of(request: Request) -> dict[str, str]:
         body += part
         if len(body) > _MOST_FORM_BYTES:
             raise TooLarge("too_large", "The form is too large.")
-    try:
-        fields = parse_qs(
-            body.decode(), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=16
-        )
-    except ValueError:
-        raise Invalid("unreadable", "The form cannot be read.") from None
-    return {name: values[0] for name, values in fields.items() if len(values) == 1}
+    return read_form(body)
 
 
 def _theme_of(cookie: str) -> str:

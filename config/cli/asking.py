@@ -36,6 +36,9 @@ def say(
 def finish(reply: Mapping[str, Any], *, as_json: bool) -> None:
     """Print a Reply; a refusal ends the command with its exit code."""
     if reply.get("ok"):
+        url = (reply.get("card") or {}).get("url")
+        if url:
+            progress(str(url))
         answer(str(reply.get("text", "")), reply, as_json=as_json)
         return
     data = {name: value for name, value in reply.items() if name not in ("ok", "code", "text")}
@@ -60,6 +63,8 @@ def ask(
     with Client(settings(data=data)) as client:
         approval = client.post("/v1/approvals", body, once=secrets.token_hex(16))
         progress(f"{approval['id']} requested: {approval['title']}")
+        if approval.get("url"):
+            progress(f"{approval['id']} on the page: {approval['url']}")
         if no_wait:
             answer(approval["id"], approval, as_json=as_json)
             return

@@ -38,7 +38,7 @@ _FORGET = Statement(delete(_T).where(_T.c.expires_at < bindparam("before")))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """What a redeemed link is worth."""
+    """What a link is worth."""
 
     principal: str
     assurance: Assurance
@@ -48,15 +48,20 @@ class Link:
 def create(
     tx: Tx,
     *,
-    by: str,
+    by: str | None,
     principal: Principal,
     assurance: Assurance,
     began: str,
     channel: str | None = None,
     ttl_seconds: float = TTL_SECONDS,
+    asked_from: str | None = None,
     tell: Tell | None = None,
 ) -> str:
-    """A new link's token. When somebody else made it, the person is told of it by `tell`."""
+    """A new link's token. When somebody else made it, the person is told of it by `tell`.
+
+    `by` is None for somebody who proved nothing, who asked `asked_from` somewhere: the message that brings such a link
+    to its person tells them so itself.
+    """
     token = secrets.token_urlsafe(32)
     tx.run(
         _NEW,
@@ -77,6 +82,7 @@ def create(
             "assurance": assurance.word,
             "began": began,
         },
+        private={"from": asked_from} if asked_from is not None else None,
     )
     if tell is not None and by != principal.id:
         tell(
@@ -87,10 +93,12 @@ def create(
     return token
 
 
-def exists(reader: Reader, token: str) -> bool:
-    """Whether a link with that token can be redeemed now; looking changes nothing."""
+def look(reader: Reader, token: str) -> Link | None:
+    """What the link of that token is worth, while it can be redeemed; looking changes nothing."""
     row = reader.one(_FIND, hash=_hash(token))
-    return row is not None and row["used_at"] is None and row["expires_at"] > reader.now_us
+    if row is None or row["used_at"] is not None or row["expires_at"] <= reader.now_us:
+        return None
+    return Link(principal=row["principal"], assurance=Assurance(row["assurance"]), began=row["began"])
 
 
 def redeem(tx: Tx, token: str, *, known: Callable[[str], bool], channel: str | None = None) -> Link | Unproven:

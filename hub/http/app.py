@@ -16,6 +16,7 @@ from core.audit.subtrees import Subtrees
 from hub.http import (
     agents,
     approvals,
+    asked_links,
     audit,
     batch,
     channels,
@@ -65,6 +66,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     work.router,
     channels.router,
     oidc.router,  # before the links, whose token could be any word
+    asked_links.router,
     signin.router,
     health.router,
     openapi.router,

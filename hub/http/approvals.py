@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query
@@ -16,6 +17,7 @@ from core.approvals.listing import Order, listing
 from core.approvals.states import ENDED, State
 from core.approvals.view import etag, view_of
 from core.approvals.whom import who
+from core.deep_link import deep_link
 from core.errors import Invalid, Stale
 from core.store.rows import Reader
 from hub.contracts import Reply
@@ -90,15 +92,16 @@ async def _look(ask: Ask, name: str) -> tuple[Approval, dict[str, Any]]:
 @router.post("", status_code=201)
 @needs(verb("request"))
 async def create_approval(ask: Asked, body: NewApproval) -> Response:
-    """Ask for an action; the answer shows the state reached so far."""
+    """Ask for an action; the answer shows the state reached so far, and as `url` where people find it."""
     if body.break_glass and body.draft:
         raise await ask.refuse(Invalid("usage", "what runs at once is no draft: send draft or break_glass"))
     if body.break_glass:
         reply = await ask.act("break-glass", body.model_dump(exclude={"draft", "break_glass"}))
     else:
         reply = await ask.act("request", body.model_dump(exclude={"break_glass"}))
-    response = approval_of(reply, 201)
     assert reply.approval is not None
+    url = deep_link(ask.hub.public_url, reply.approval["id"])
+    response = approval_of(replace(reply, approval={**reply.approval, "url": url}), 201)
     response.headers["location"] = f"/v1/approvals/{reply.approval['id']}"
     return response
 

@@ -15,6 +15,7 @@ from core.store.database import Database
 from core.store.tx import Tx
 from core.world import World
 from hub.contracts import Adapter, Command, Inbound, Reply
+from hub.doorman import Doorman
 from hub.feed import Feed
 from hub.limits import Limiter
 from hub.metrics import Metrics
@@ -45,6 +46,8 @@ class Hub(Protocol):
     def limiter(self) -> Limiter: ...
     @property
     def proofs(self) -> Proofs: ...
+    @property
+    def doorman(self) -> Doorman: ...
     @property
     def triggering(self) -> Triggering: ...
     @property

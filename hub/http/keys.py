@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from core.clock import SECOND, rfc3339
-from core.errors import Invalid, NotFound
+from core.errors import Forbidden, Invalid, NotFound
 from core.people import keys, links
-from core.people.assurance import Assurance
+from core.people.assurance import Assurance, demand_assurance
 from core.people.directory import Kind, Principal
 from core.people.keys import Key
 from hub.http.ask import Ask, Asked, answer
@@ -113,6 +113,11 @@ async def create_login_link(ask: Asked, body: NewLink) -> Response:
 
 
 async def _somebody(ask: Ask, name: str) -> Principal:
+    """Whom something is made for. What it proves must not be more than who makes it proved: that takes `chat`."""
+    try:
+        demand_assurance(ask.call.assurance, Assurance.CHAT)
+    except Forbidden as refusal:
+        raise await ask.refuse(refusal) from None
     found = ask.world.people.find(name)
     if found is None:
         raise await ask.refuse(NotFound("unknown_principal", f"nobody in hub.yaml is called {name[:64]!r}"))

@@ -25,11 +25,11 @@ _HTML = """<!doctype html>
   <link rel="icon" href="/static/logo.svg" type="image/svg+xml">
   <link rel="stylesheet" href="/static/page.css">
 </head>
-<body>
-  <header class="top">
-    <a class="brand" href="/"><img src="/static/logo.svg" alt="" width="26" height="26"><span>Interlock</span></a>
-  </header>
-  <main id="main"><section class="prose"><h1>{title}</h1>{body}</section></main>
+<body class="door">
+  <main>
+    <a class="brand" href="/"><img src="/static/logo.svg" alt="" width="30" height="30"><span>Interlock</span></a>
+    <section class="sign-in"><h1>{title}</h1>{body}</section>
+  </main>
 </body>
 </html>
 """

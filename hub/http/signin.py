@@ -5,7 +5,6 @@ Looking at a link never uses it up; only the POST of its page does. What `/v1/au
 
 from __future__ import annotations
 
-from html import escape
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from core.deep_link import deep_link
 from core.errors import Invalid, Unproven
 from core.people import links, sessions
 from core.people.assurance import Assurance
@@ -20,7 +20,9 @@ from core.people.sessions import Begun
 from core.people.tokens import ACCESS_SECONDS, Tokens
 from core.store.tx import Tx
 from hub.contracts import Caller
+from hub.http import signin_pages as pages
 from hub.http.ask import answer
+from hub.http.asked_links import approval_of
 from hub.http.auth import HTTP, PAGE, identify
 from hub.http.edge import cookies_are_secure
 from hub.http.guard import HUB, Guarded
@@ -28,7 +30,6 @@ from hub.http.hub import Hub
 from hub.http.origin import demand_same_site
 from hub.http.pace import demand_pace
 from hub.http.permissions import OPEN, needs
-from hub.http.screen import screen
 from hub.proofs import COOKIE, SECURE_COOKIE, cookie_of
 
 TRIES = 5
@@ -70,24 +71,28 @@ Limited = Annotated[Hub, Depends(_limited)]
 @router.get("/login/{token}", response_class=HTMLResponse)
 @needs(OPEN)
 async def login_page(request: Request, token: str) -> Response:
-    """A page with one button. Looking at it uses nothing up."""
+    """A page with one button, which says as whom it signs in. Looking at it uses nothing up."""
     hub: Hub = request.scope[HUB]
-    if not await hub.db.read(links.exists, token):
-        return screen("This link is over", _OVER, 404)
-    return screen("Sign in", _BUTTON.format(action=escape(f"/login/{token}", quote=True)))
+    link = await hub.db.read(links.look, token)
+    person = hub.world.people.find(link.principal) if link is not None else None
+    if link is None or person is None:
+        return pages.over(404)
+    to = approval_of(request.query_params.get("to", ""))
+    return pages.button(f"/login/{token}{f'?to={to}' if to else ''}", person.name, link.assurance)
 
 
 @router.post("/login/{token}", response_class=HTMLResponse, status_code=303)
 @needs(OPEN)
 async def sign_in(request: Request, token: str) -> Response:
-    """A session cookie, and the way to the page."""
+    """A session cookie, and the way to the page: to the approval that was asked for (`to`), where one was."""
     hub: Hub = request.scope[HUB]
     demand_same_site(request.method, request.headers, hub.public_url)
     begun = await hub.db.write(lambda tx: _begin_browser(tx, hub, token))
     if isinstance(begun, Unproven):
         hub.unproven(PAGE, begun.code)
-        return screen("This link is over", _OVER, 401)
-    response = RedirectResponse("/", 303)
+        return pages.over(401)
+    to = approval_of(request.query_params.get("to", ""))
+    response = RedirectResponse(deep_link("", to) if to else "/", 303)
     set_cookie(response, hub, begun.secret)
     return response
 
@@ -217,9 +222,3 @@ def set_cookie(response: Response, hub: Hub, secret: str) -> None:
         httponly=True,
         samesite="lax",
     )
-
-
-_BUTTON = """<p>This link signs you in on this browser. It is good once.</p>
-<form method="post" action="{action}"><button class="button primary">Sign in</button></form>"""
-_OVER = """<p>This sign-in link was used before, or its time is over. Ask for a new one, for example with
-<code>interlock login-link</code>.</p>"""

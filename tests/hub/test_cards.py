@@ -87,7 +87,7 @@ def test_it_shows_the_exact_bound_commands_parameters_and_policy() -> None:
     assert field(picture, "Policy") == "prod"
     assert field(picture, "Locks") == "env:prod, service:web"
     assert picture.preview == "+ web 1.2.3\n"
-    assert picture.url == "https://hub.example/approvals/A142"
+    assert picture.url == "https://hub.example/#/approvals/A142"
 
 
 def test_it_says_what_is_still_needed_and_who_gave_what_where_when_and_why() -> None:
@@ -164,7 +164,7 @@ def test_a_long_preview_says_how_much_is_hidden_and_where_all_of_it_is() -> None
     assert long.preview is not None
     assert long.preview.startswith("x" * 1000 + "\n")
     assert "4,000 more characters are not shown here" in long.preview
-    assert "https://hub.example/approvals/A142" in long.preview
+    assert "https://hub.example/#/approvals/A142" in long.preview
 
 
 def test_a_preview_that_failed_says_so() -> None:

@@ -217,7 +217,7 @@ def test_who_is_not_signed_in_learns_how_to_and_sees_nothing_else(visit: Visit) 
         assert answer.status == status
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy and "unsafe" not in policy
-        expect(nobody.page.locator("main")).to_contain_text("Open your sign-in link")
+        expect(nobody.page.locator("main")).to_contain_text("There are no passwords")
         expect(nobody.page.locator("main")).to_contain_text("interlock login-link PERSON")
         assert "Touch" not in nobody.page.content()
 
@@ -229,8 +229,8 @@ def test_signing_out_ends_the_page_in_every_window(visit: Visit) -> None:
     other.locator("#link[data-state=live]").wait_for()
     ana.page.get_by_role("button", name="You: Ana Ruiz").click()
     ana.page.get_by_role("menuitem", name="Sign out").click()
-    expect(ana.page.locator("main")).to_contain_text("Open your sign-in link")
-    expect(other.locator("main")).to_contain_text("Open your sign-in link", timeout=10_000)
+    expect(ana.page.locator("main")).to_contain_text("There are no passwords")
+    expect(other.locator("main")).to_contain_text("There are no passwords", timeout=10_000)
 
 
 def test_a_page_comes_back_by_itself_when_the_hub_does_and_has_missed_nothing(

@@ -40,7 +40,7 @@ _PARTS = {
     "claim": st.one_of(st.none(), TEXT),
     "preview": st.one_of(st.none(), TEXT),
     "footer": TEXT,
-    "url": st.one_of(st.none(), st.just("https://hub.example.com/approvals/A1")),
+    "url": st.one_of(st.none(), st.just("https://hub.example.com/#/approvals/A1")),
     "expires_at": st.one_of(st.none(), st.just("2026-11-21T10:00:00.000000Z")),
     "buttons": st.lists(BUTTONS, max_size=30).map(tuple),
     "final": st.booleans(),

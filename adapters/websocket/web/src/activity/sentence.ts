@@ -44,9 +44,9 @@ export function toneOf(event: Event): Tone {
 }
 
 export function sentence(event: Event): Part[] {
-  const verdict = String(event.details["verdict"] ?? "");
+  const which = String(event.details["verdict"] ?? event.details["shows"] ?? "");
   const words =
-    maybe(`event.${event.event}.${verdict}`) ?? maybe(`event.${event.event}`) ?? `{actor} ${event.event} {subject}`;
+    maybe(`event.${event.event}.${which}`) ?? maybe(`event.${event.event}`) ?? `{actor} ${event.event} {subject}`;
   const found: Part[] = [];
   for (const text of words.split(/(\{\w+\})/)) {
     if (text === "{actor}") found.push({ kind: "actor", text: event.actor ?? "hub" });

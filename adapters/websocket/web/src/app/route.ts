@@ -2,9 +2,11 @@
 
 import { Value, useValue } from "../store";
 import { href, parse, type Room, type Route } from "./address";
+import { goWhereWanted } from "./wanted";
 
 export { href, type Room, type Route } from "./address";
 
+goWhereWanted();
 let at = location.hash;
 export const route = new Value<Route>(parse(at));
 addEventListener("hashchange", arrive);
