@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from adapters.websocket import parse
 from core.text import show
 from hub import shapes
-from hub.contracts import Button, Card, Field, Reply
+from hub.contracts import Button, Card, Field, Output, Reply
 
 SOURCE = Path(__file__).resolve().parents[1] / "adapters" / "websocket" / "web" / "src"
 HEAD = "// Made by .ci/frames.py from the hub's models. Do not edit; run it instead.\n"
@@ -54,6 +54,7 @@ SHAPES: tuple[type, ...] = (
     shapes.Verb,
     shapes.Param,
     shapes.Action,
+    Output,
     Reply,
 )
 SENT: Mapping[str, type] = {
@@ -61,6 +62,8 @@ SENT: Mapping[str, type] = {
     "press": parse.PressFrame,
     "show": parse.ShowFrame,
     "subscribe": parse.SubscribeFrame,
+    "watch": parse.WatchFrame,
+    "unwatch": parse.UnwatchFrame,
     "ping": parse.PingFrame,
 }
 RECEIVED = """
@@ -72,6 +75,7 @@ export type Received =
   | ({{ type: "reply"; id: number | string | null }} & Reply)
   | ({{ type: "event" }} & Event)
   | {{ type: "card"; card: Card; approval: Approval }}
+  | ({{ type: "output" }} & Output)
   | {{ type: "notice"; text: string }}
   | {{ type: "error"; id: number | string | null; code: string; text: string }}
   | {{ type: "pong" }};

@@ -10,7 +10,6 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 from core.apply.deadline import Deadline
 from core.apply.watch import Stop
@@ -18,9 +17,6 @@ from hub.carrying import Result
 
 MOST_ATTEMPTS = 4
 FIRST_WAIT_SECONDS = 1.0
-KEPT = 16_384
-"""Characters of an attempt's output that are kept once there is another."""
-
 Draw = Callable[[], float]
 
 
@@ -37,22 +33,17 @@ async def attempts(
     say: Callable[[str], None],
     draw: Draw = random.random,
 ) -> Result:
-    """The result of the first attempt that did not fail, or of the last; its output has every attempt's."""
-    before: list[str] = []
-    dropped = 0
+    """The result of the first attempt that did not fail, or of the last. `say` is told why there is another."""
     for attempt in range(1, MOST_ATTEMPTS + 1):
         result = await once()
-        last = replace(result, output="".join([*before, result.output]), dropped=dropped + result.dropped)
         if result.outcome != "failed" or attempt == MOST_ATTEMPTS:
-            return last
+            return result
         wait = wait_before(attempt + 1, draw)
-        line = f"⟨attempt {attempt} of {MOST_ATTEMPTS} failed: {result.why}; it is tried again after {wait:.1f} s⟩\n"
-        say(line)
+        own_line = "" if result.output.endswith("\n") or not result.output else "\n"
+        why = f"attempt {attempt} of {MOST_ATTEMPTS} failed: {result.why}; it is tried again after {wait:.1f} s"
+        say(f"{own_line}⟨{why}⟩\n")
         if not await _waited(wait, stop, deadline):
-            return last
-        kept = result.output[-KEPT:]
-        dropped += result.dropped + len(result.output) - len(kept)
-        before += [kept, "" if kept.endswith("\n") or not kept else "\n", line]
+            return result
     raise AssertionError("the last attempt returns")
 
 

@@ -96,7 +96,15 @@ class Carrier:
             call, redact = self._http(operation, values)
             redact = (*redact, *act.secrets.values())
             return _of_http(
-                await http.call(call, operation, stop=act.stop, deadline=act.deadline, marks=act.marks, redact=redact)
+                await http.call(
+                    call,
+                    operation,
+                    stop=act.stop,
+                    deadline=act.deadline,
+                    marks=act.marks,
+                    redact=redact,
+                    on_output=act.on_output,
+                )
             )
         spec = rendered(operation, values)
         assert isinstance(spec, CommandSpec)

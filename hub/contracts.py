@@ -8,13 +8,14 @@ decides who that is, whether they may, and what happens. Ours register through t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from starlette.routing import BaseRoute
 
+from core.apply.printed import Piece
 from core.clock import Clock
 from core.people.assurance import Assurance
 from core.world import Channel, Hook
@@ -180,6 +181,35 @@ class News:
     details: Mapping[str, Any]
     """Facts and private values together."""
     channel: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """A stretch of what a run printed, secrets replaced. Offsets count bytes of the whole text in UTF-8."""
+
+    run: str
+    offset: int
+    text: str
+    next: int
+    """Where the following stretch begins: what to ask for to miss nothing and get nothing twice."""
+    skipped: int
+    """Bytes between where it was asked to begin and `offset`, which are not kept."""
+    ended: bool
+    """Whether the run has ended and nothing follows."""
+
+    @classmethod
+    def of(cls, run: str, piece: Piece) -> Output:
+        """That piece of what `run` printed."""
+        return cls(run=run, offset=piece.offset, text=piece.text, next=piece.next, skipped=piece.skipped, ended=False)
+
+    @classmethod
+    def nothing(cls, run: str, offset: int, *, ended: bool) -> Output:
+        """There is nothing at `offset`, or not yet."""
+        return cls(run=run, offset=offset, text="", next=offset, skipped=0, ended=ended)
+
+    def as_json(self) -> dict[str, Any]:
+        """As it stands in frames and answers."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -405,6 +435,14 @@ class Hub(Protocol):
 
     async def output(self, run: str) -> bytes:
         """Everything that is kept of what a run (`R9`) printed; nothing while it runs."""
+        ...
+
+    def watch(self, caller: Caller, run: str, offset: int) -> AsyncGenerator[Output]:
+        """Everything that a run prints at or after `offset`, as it comes; the last one says `ended`.
+
+        A slow reader is told how much it missed; nothing waits for it. Raises NotFound, also when `caller` may not
+        see the run's approval, and Unproven.
+        """
         ...
 
     async def understood(self, inbound: Inbound, text: str) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,7 +48,21 @@ from hub.agents import Agents
 from hub.asking import places, sources
 from hub.carrying import Carrier
 from hub.checkpoints import Checkpoints
-from hub.contracts import Adapter, Ailing, Caller, Command, Inbound, LinksBy, News, Opened, Reply, Said, Telling, WayIn
+from hub.contracts import (
+    Adapter,
+    Ailing,
+    Caller,
+    Command,
+    Inbound,
+    LinksBy,
+    News,
+    Opened,
+    Output,
+    Reply,
+    Said,
+    Telling,
+    WayIn,
+)
 from hub.delivery import Delivery
 from hub.doorman import Doorman
 from hub.feed import Feed
@@ -59,6 +73,7 @@ from hub.messenger import Messenger
 from hub.metrics import Metrics
 from hub.news import follow
 from hub.opening import opened
+from hub.outputs import Outputs
 from hub.pipeline import Pipeline, refused_reply
 from hub.proofs import Proofs
 from hub.recovery import recover
@@ -169,6 +184,7 @@ class Hub:
         self.checkpoints = Checkpoints(db, keys.checkpoint, data, lambda: self._world)
         self.reviewing = Reviewing(db, lambda: self._world, self._carrier)
         self.runner = Runner(db, world=lambda: self._world, carrier=self._carrier, sealer=keys.sealer)
+        self.outputs = Outputs(db, world=lambda: self._world, live=self.runner.live)
         self.messenger = Messenger(
             db,
             world=lambda: self._world,
@@ -422,8 +438,13 @@ class Hub:
         return self.doorman.links_by()
 
     async def output(self, run: str) -> bytes:
-        """Everything that is kept of what a run printed."""
-        return (await self.db.read(find_run, ids.parse("R", run))).output or b""
+        """Everything that is kept of what a run printed; nothing while it runs."""
+        found = await self.db.read(find_run, ids.parse("R", run))
+        return found.output or b"" if found.ended_at is not None else b""
+
+    def watch(self, caller: Caller, run: str, offset: int) -> AsyncGenerator[Output]:
+        """What a run prints at or after `offset`, as it comes."""
+        return self.outputs.watch(caller, run, offset)
 
     async def understood(self, inbound: Inbound, text: str) -> str | None:
         """The command line that free text of a proved sender seems to mean."""
@@ -552,7 +573,7 @@ class Hub:
     def output_so_far(self, run: int) -> str | None:
         """The end of what a run under way in this process has said; None for one that is not."""
         live = self.runner.live.get(run)
-        return None if live is None else "".join(live.output)[-OUTPUT_TAIL:]
+        return None if live is None else live.printed.text()[-OUTPUT_TAIL:]
 
     def state(self, text: str) -> str:
         """The note of a statement, signed by the key of the checkpoints."""

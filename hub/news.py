@@ -89,12 +89,17 @@ def _about(entry: Committed) -> str | None:
     return entry.subject
 
 
-def eyes_of(world: World, caller: Caller) -> Eyes:
-    """The eyes of `caller`. Raises Unproven for one who left the configuration, Forbidden without `read`."""
+def principal_of(world: World, caller: Caller) -> Principal:
+    """Who `caller` is under that configuration. Raises Unproven for one who left it."""
     principal = OPERATOR if caller.principal == OPERATOR.id else world.people.find(caller.principal)
     if principal is None:
         raise Unproven("unknown_principal", "you are no longer in the configuration")
-    return Eyes(world, principal)
+    return principal
+
+
+def eyes_of(world: World, caller: Caller) -> Eyes:
+    """The eyes of `caller`. Raises Unproven for one who left the configuration, Forbidden without `read`."""
+    return Eyes(world, principal_of(world, caller))
 
 
 async def show_all(db: Database, eyes: Eyes, entries: list[Committed]) -> list[News]:

@@ -24,7 +24,8 @@ async def recover(db: Database, world: Callable[[], World]) -> int:
     """Every run that a former hub left behind has an end; how many.
 
     A run whose process was never let go has FAILED: nothing of it ran. Of any other nobody saw the end, so it is
-    UNKNOWN after its process group was killed, and a person resolves it. What an agent carries out goes on without us.
+    UNKNOWN after its process group was killed, and a person resolves it; what it had printed by then stays to be read.
+    What an agent carries out goes on without us.
     """
     left = [run for run in await db.read(running) if run.process != BY_AGENT]
     for run in left:
@@ -53,7 +54,7 @@ def _end(tx: Tx, number: int, state: str, why: str, keep: bool) -> None:
         state="failed" if state == "failed" else "unknown",
         exit_code=None,
         why=why,
-        output="",
-        dropped=0,
+        output=(run.output or b"").decode(errors="replace"),
+        dropped=run.output_dropped,
         keep_closed=keep,
     )

@@ -14,9 +14,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -55,6 +55,7 @@ from hub.attempts import attempts
 from hub.attending import Attending, left_to_agents
 from hub.carrying import Act, Carrier, Result
 from hub.holding import Holding
+from hub.live import Live
 from hub.preparing import bound_now, moved, stashed
 
 _POLL_SECONDS = 2.0
@@ -76,17 +77,6 @@ def approved(reader: Reader, world: World) -> tuple[list[Approval], str | None]:
         if each.override_at is not None or not any(freeze.covers(each.resources) for freeze in now)
     )
     return [*islice(thawed, _MOST_READY), *asked(reader)], halted(reader)
-
-
-@dataclass(slots=True)
-class Live:
-    """A run under way in this process."""
-
-    run: int
-    approval: int
-    stop: asyncio.Event
-    output: deque[str]
-    """The last of what it said so far, for whoever looks while it runs."""
 
 
 class Runner:
@@ -250,19 +240,29 @@ class Runner:
         if run.kind == "apply" and isinstance(action.apply, AgentSpec):
             await self._attending.offer(run, action, deadline)
             return
-        live = Live(run=run.id, approval=approval.id, stop=asyncio.Event(), output=deque(maxlen=64))
-        self.live[run.id] = live
+        with self._followed(run) as live:
+            try:
+                result = await self._act(approval, action, run, live, deadline)
+            except Refusal as refusal:  # nothing was started
+                result = Result(outcome="failed", exit_code=None, output="", dropped=0, why=refusal.message)
+            except BaseException:
+                gone = "the hub stopped watching it"
+                result = Result(outcome="unknown", exit_code=None, output="", dropped=0, why=gone)
+                await self._finish(run, action, live, result)
+                raise
+            await self._finish(run, action, live, result)
+
+    @contextmanager
+    def _followed(self, run: Run) -> Iterator[Live]:
+        """What the run prints is there to be read, here and in the database, until its end is stored."""
+        live = self.live[run.id] = Live(run=run.id, approval=run.approval)
+        saving = asyncio.create_task(live.save(self._db))
         try:
-            result = await self._act(approval, action, run, live, deadline)
-        except Refusal as refusal:  # nothing was started
-            result = Result(outcome="failed", exit_code=None, output="", dropped=0, why=refusal.message)
-        except BaseException:
-            result = Result(outcome="unknown", exit_code=None, output="", dropped=0, why="the hub stopped watching it")
-            await self._finish(run, action, result)
-            raise
+            yield live
         finally:
+            saving.cancel()
             self.live.pop(run.id, None)
-        await self._finish(run, action, result)
+            live.end()
 
     async def _act(self, approval: Approval, action: Action, run: Run, live: Live, deadline: Deadline) -> Result:
         sealed = await self._db.read(secret.sealed_of, approval.id)
@@ -289,7 +289,7 @@ class Runner:
             stop=live.stop,
             deadline=deadline,
             on_started=on_started,
-            on_output=live.output.append,
+            on_output=live.say,
         )
 
         async def once() -> Result:
@@ -297,11 +297,13 @@ class Runner:
 
         if run.kind == "rollback" or not action.retry_safe:
             return await once()
-        return await attempts(once, stop=live.stop, deadline=deadline, say=live.output.append)
+        return await attempts(once, stop=live.stop, deadline=deadline, say=live.say)
 
-    async def _finish(self, run: Run, action: Action, result: Result) -> None:
+    async def _finish(self, run: Run, action: Action, live: Live, result: Result) -> None:
+        """The end is stored, with what is kept of all that the run printed, however often it was tried."""
+        said = replace(result, output=live.printed.text(), dropped=live.printed.dropped)
         await asyncio.shield(
-            self._db.write(_finish, run.id, result, action.on_unknown == "keep", locks=LEASE_LOCKS, urgent=True)
+            self._db.write(_finish, run.id, said, action.on_unknown == "keep", locks=LEASE_LOCKS, urgent=True)
         )
 
 

@@ -16,16 +16,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
+from core.apply.printed import Printed
 from core.clock import Clock, SystemClock
 from core.deep_link import deep_link
-from core.errors import Conflict
+from core.errors import Conflict, NotFound
 from core.people.assurance import Assurance
 from core.world import Hook
 from hub.contracts import (
@@ -38,6 +39,7 @@ from hub.contracts import (
     LinksBy,
     News,
     Opened,
+    Output,
     Post,
     Reply,
     Said,
@@ -79,6 +81,10 @@ class RecordingHub:
     """Key of a received message -> how often it was tried, and what became of it."""
     raw: dict[str, bytes] = field(default_factory=dict)
     """Key of a received message -> its text, until it is forgotten."""
+    printed: dict[str, Printed] = field(default_factory=dict)
+    """Run -> what it printed so far."""
+    over: set[str] = field(default_factory=set)
+    """Runs that have ended."""
     names: dict[str, str] = field(default_factory=dict)
     """Identity -> principal."""
     emails: dict[str, str] = field(default_factory=dict)
@@ -183,6 +189,18 @@ class RecordingHub:
 
     async def output(self, run: str) -> bytes:
         return b""
+
+    async def watch(self, caller: Caller, run: str, offset: int) -> AsyncGenerator[Output]:
+        if run not in self.printed:
+            raise NotFound("not_found", f"there is no {run} that you may see")
+        while True:
+            while (piece := self.printed[run].read(offset)) is not None:
+                offset = piece.next
+                yield Output.of(run, piece)
+            if run in self.over:
+                yield Output.nothing(run, offset, ended=True)
+                return
+            await asyncio.sleep(0.01)
 
     async def understood(self, inbound: Inbound, text: str) -> str | None:
         return None

@@ -1,8 +1,8 @@
 """One WebSocket connection: reads frames, hands commands to the hub, and writes what comes back.
 
 Nothing that a client does makes memory grow. Commands under way are counted until their answers are written, and
-no more frames are read above the bound; entries of the log are read only as fast as they are written; of cards only
-the latest of each approval waits. A client that does not read is closed with 1013.
+no more frames are read above the bound; entries of the log and what runs print are read only as fast as they are
+written; of cards only the latest of each approval waits. A client that does not read is closed with 1013.
 """
 
 from __future__ import annotations
@@ -11,12 +11,21 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import aclosing
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from adapters.websocket import parse, render
-from adapters.websocket.parse import BadFrame, CommandFrame, PressFrame, ShowFrame, SubscribeFrame
+from adapters.websocket.parse import (
+    BadFrame,
+    CommandFrame,
+    PressFrame,
+    ShowFrame,
+    SubscribeFrame,
+    UnwatchFrame,
+    WatchFrame,
+)
 from core.errors import Refusal, StoreError, Unavailable
 from hub.contracts import Caller, Card, Hub, Inbound, Post, Reply, Sender
 
@@ -29,6 +38,13 @@ WAITING_FRAMES = 256
 """Frames that wait to be written before the log is read on."""
 
 MOST_CARDS = 1_000
+
+MOST_WATCHED = 32
+"""Runs whose output one connection watches; of each one stretch waits."""
+
+OUTPUT_PAUSE_SECONDS = 0.05
+"""What is printed so soon after a stretch was written waits to be one with what follows."""
+
 SLOW_SECONDS = 20.0
 """How long one frame may take to be written."""
 
@@ -51,6 +67,7 @@ class Connection:
         self._under_way = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._following: list[asyncio.Task[None]] = []
+        self._watching: dict[str, asyncio.Task[None]] = {}
         self._end: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
         self._writing_since: float | None = None
         self._noted: set[tuple[str, int]] = set()
@@ -182,6 +199,10 @@ class Connection:
             self._start(self._show(frame))
         elif isinstance(frame, SubscribeFrame):
             self._subscribe(frame)
+        elif isinstance(frame, WatchFrame):
+            self._watch(frame)
+        elif isinstance(frame, UnwatchFrame):
+            self._unwatch(frame.run)
         else:
             self._put(render.PONG)
 
@@ -194,6 +215,26 @@ class Connection:
         self._following = [self._start(self._follow(wish))]
         if wish.cards == "open":
             self._following.append(self._start(self._show_open()))
+
+    def _watch(self, wish: WatchFrame) -> None:
+        """Write what a run prints, in place of where it was followed before."""
+        self._unwatch(wish.run)
+        if len(self._watching) >= MOST_WATCHED:
+            self._put(
+                render.error_frame("too_many_watched", f"at most {MOST_WATCHED} runs are watched at once", wish.id)
+            )
+            return
+        task = self._watching[wish.run] = self._start(self._follow_output(wish))
+        task.add_done_callback(lambda task: self._watched(wish.run, task))
+
+    def _unwatch(self, run: str) -> None:
+        task = self._watching.pop(run, None)
+        if task is not None:
+            task.cancel()
+
+    def _watched(self, run: str, task: asyncio.Task[None]) -> None:
+        if self._watching.get(run) is task:
+            del self._watching[run]
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -253,6 +294,21 @@ class Connection:
             self.end(_AGAIN_LATER, "too slow")
         except Refusal as refusal:
             self._put(render.error_frame(refusal.code, refusal.message))
+
+    async def _follow_output(self, wish: WatchFrame) -> None:
+        """Write what the run prints as fast as the client reads it; a stretch waits until the one before is written."""
+        written = asyncio.Event()
+        try:
+            async with aclosing(self._hub.watch(self.caller, wish.run, wish.offset)) as outputs:
+                async for output in outputs:
+                    written.clear()
+                    self._put(render.output_frame(output), written.set)
+                    await written.wait()
+                    await asyncio.sleep(OUTPUT_PAUSE_SECONDS)
+        except Refusal as refusal:
+            self._put(render.error_frame(refusal.code, refusal.message, wish.id))
+        except StoreError:
+            self._put(render.error_frame("store_failed", "the hub's database failed", wish.id))
 
     async def _show_open(self) -> None:
         """Every open approval is shown once; what changes meanwhile comes after."""

@@ -61,11 +61,27 @@ class ShowFrame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WatchFrame:
+    """A wish to see what a run prints, from an offset on, in place of any such wish for that run."""
+
+    id: str | int | None
+    run: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnwatchFrame:
+    """No more of what that run prints."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PingFrame:
     """A sign of life."""
 
 
-Frame = CommandFrame | PressFrame | SubscribeFrame | ShowFrame | PingFrame
+Frame = CommandFrame | PressFrame | SubscribeFrame | ShowFrame | WatchFrame | UnwatchFrame | PingFrame
 
 
 class BadFrame(Invalid):
@@ -99,9 +115,13 @@ def frame_of(text: str) -> Frame:
             return _subscribe(frame)
         case "show":
             return ShowFrame(id=id, approval=_text(frame, "approval", id))
+        case "watch":
+            return WatchFrame(id=id, run=_run(frame, id), offset=_offset(frame, id))
+        case "unwatch":
+            return UnwatchFrame(run=_run(frame, id))
         case "ping":
             return PingFrame()
-    raise BadFrame("`type` is one of command, press, subscribe, show, ping", id)
+    raise BadFrame("`type` is one of command, press, subscribe, show, watch, unwatch, ping", id)
 
 
 def _subscribe(frame: dict[str, Any]) -> SubscribeFrame:
@@ -113,6 +133,20 @@ def _subscribe(frame: dict[str, Any]) -> SubscribeFrame:
     if cards not in ("none", "live", "open"):
         raise BadFrame("`cards` is one of none, live, open")
     return SubscribeFrame(after=after, events=frozenset(events), cards=cards)
+
+
+def _run(frame: dict[str, Any], id: str | int | None) -> str:
+    run = _text(frame, "run", id)
+    if len(run) > _ID_LENGTH:
+        raise BadFrame("`run` is the id of a run, like R9", id)
+    return run
+
+
+def _offset(frame: dict[str, Any], id: str | int | None) -> int:
+    offset = frame.get("offset", 0)
+    if type(offset) is not int or not 0 <= offset < 2**53:
+        raise BadFrame("`offset` is the `next` of the last output that you have, or absent", id)
+    return offset
 
 
 def _id(frame: dict[str, Any]) -> str | int | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from hub.contracts import Card, News, Reply
+from hub.contracts import Card, News, Output, Reply
 
 PONG = '{"type":"pong"}'
 
@@ -36,6 +36,11 @@ def event_frame(news: News) -> str:
 def card_frame(card: Card, approval: Mapping[str, Any]) -> str:
     """The present picture of one approval, in place of any before it."""
     return _text({"type": "card", "card": card.as_json(), "approval": approval})
+
+
+def output_frame(output: Output) -> str:
+    """A stretch of what a run printed."""
+    return _text({"type": "output", **output.as_json()})
 
 
 def notice_frame(text: str) -> str:

@@ -7,7 +7,7 @@ import json
 import re
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,7 +17,8 @@ import httpx
 from core.apply.action import HttpSpec
 from core.apply.deadline import Deadline
 from core.apply.environment import RunMarks
-from core.apply.output import OUTPUT_LIMIT, Capture
+from core.apply.output import Capture
+from core.apply.printed import OUTPUT_LIMIT
 from core.apply.template import HttpCall
 from core.apply.watch import Stop
 from core.clock import Clock, SystemClock
@@ -77,11 +78,13 @@ async def call(
     clock: Clock | None = None,
     lookup: Lookup = look_up,
     ssl_context: ssl.SSLContext | None = None,
+    on_output: Callable[[str], None] | None = None,
 ) -> HttpExit:
     """`rendered` was asked once, within the bounds of `spec`, and the answer says what is known.
 
     `marks` are given for an apply or a rollback: the run's id goes out as Idempotency-Key and its token as
     Interlock-Fence. A preview or a validation sends neither. `redact` are the secrets that rendering put in.
+    `on_output` is called with the answer's text as it comes; it must not block.
     Every Refusal (`bad_url`, `bad_header`, `private_address`, `stopped`, `lease_lost`) means that nothing was sent.
     """
     clock, deadline = clock or SystemClock(), deadline or Deadline()
@@ -89,7 +92,7 @@ async def call(
         raise Conflict("stopped", "the run was stopped before its call was sent")
     if deadline.at is not None and time.monotonic() >= deadline.at:
         raise Conflict("lease_lost", "the run's lease ended before its call was sent")
-    exchange = _Exchange(Capture(limit=output_limit, secrets=redact), output_limit)
+    exchange = _Exchange(Capture(limit=output_limit, secrets=redact, show=on_output), output_limit)
     async with safe_client(allow_private=spec.allow_private, lookup=lookup, ssl_context=ssl_context) as client:
         request = _request(client, rendered, marks)
         request.extensions["trace"] = exchange.note

@@ -4,53 +4,14 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
-OUTPUT_LIMIT = 1_048_576
-"""Bytes of output that are kept, half from the beginning and half from the end."""
+from core.apply.printed import OUTPUT_LIMIT, Printed
 
 REDACTED = "•••"
 
 SHORTEST_SECRET = 6
 """A shorter value would blank ordinary words and is left alone."""
-
-
-class HeadTail:
-    """The first and the last bytes of a stream, never more than `limit` in memory."""
-
-    def __init__(self, limit: int = OUTPUT_LIMIT) -> None:
-        self._head_limit = limit // 2
-        self._tail_limit = limit - self._head_limit
-        self._head = bytearray()
-        self._tail: deque[bytes] = deque()
-        self._tail_size = 0
-        self.total = 0
-
-    def feed(self, data: bytes) -> None:
-        """`data` is part of the stream."""
-        self.total += len(data)
-        room = self._head_limit - len(self._head)
-        if room > 0:
-            self._head += data[:room]
-            data = data[room:]
-        if not data:
-            return
-        self._tail.append(data[-self._tail_limit :])
-        self._tail_size += len(self._tail[-1])
-        while self._tail_size - len(self._tail[0]) >= self._tail_limit:
-            self._tail_size -= len(self._tail.popleft())
-        if len(self._tail) > 4096:
-            self._tail = deque([b"".join(self._tail)])
-
-    @property
-    def dropped(self) -> int:
-        """Bytes of the stream that are not kept."""
-        return self.total - len(self._head) - min(self._tail_size, self._tail_limit)
-
-    def parts(self) -> tuple[bytes, bytes]:
-        """The kept beginning and the kept end; nothing lies between them when `dropped` is 0."""
-        return bytes(self._head), b"".join(self._tail)[-self._tail_limit :]
 
 
 class Redaction:
@@ -123,20 +84,24 @@ def _replaced(data: bytes, spans: list[tuple[int, int]]) -> bytes:
 
 
 class Capture:
-    """The output of one command: shown as it comes, and kept within the limit."""
+    """The output of one command: shown as it comes, in whole characters, and kept within the limit."""
 
-    def __init__(self, *, limit: int = OUTPUT_LIMIT, secrets: Iterable[str] = ()) -> None:
-        self._kept = HeadTail(limit)
+    def __init__(
+        self, *, limit: int = OUTPUT_LIMIT, secrets: Iterable[str] = (), show: Callable[[str], None] | None = None
+    ) -> None:
+        self._kept = Printed(limit)
         self._redaction = Redaction(secrets)
         self._hash = hashlib.sha256()
+        self._show = show
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
-    def feed(self, data: bytes) -> bytes:
-        """`data` was printed; answers what of the stream may be shown now, secrets replaced."""
-        return self._take(self._redaction.feed(data))
+    def feed(self, data: bytes) -> None:
+        """`data` was printed; what of the stream may be seen now is kept and shown, secrets replaced."""
+        self._take(self._redaction.feed(data), final=False)
 
-    def end(self) -> bytes:
-        """The stream is over; answers the last bytes to show."""
-        return self._take(self._redaction.end())
+    def end(self) -> None:
+        """The stream is over; what was held back is kept and shown."""
+        self._take(self._redaction.end(), final=True)
 
     @property
     def truncated_bytes(self) -> int:
@@ -148,46 +113,13 @@ class Capture:
         return self._hash.hexdigest()
 
     def text(self) -> str:
-        """What is kept as text; undecodable bytes and NUL become U+FFFD, and a gap says how much is missing."""
-        head, tail = self._kept.parts()
-        if not self._kept.dropped:
-            return readable(head + tail)
-        return f"{readable(head)}\n[{self._kept.dropped} bytes left out]\n{readable(tail)}"
+        """What is kept; undecodable bytes, and NUL, which no database takes, stand as U+FFFD. A gap is told in it."""
+        return self._kept.text()
 
-    def _take(self, data: bytes) -> bytes:
+    def _take(self, data: bytes, *, final: bool) -> None:
         self._hash.update(data)
-        self._kept.feed(data)
-        return data
-
-
-class Viewer:
-    """The same output as text for whoever watches, in whole characters and up to a limit."""
-
-    def __init__(self, capture: Capture, show: Callable[[str], None] | None, limit: int = OUTPUT_LIMIT) -> None:
-        self._capture = capture
-        self._show = show
-        self._left = limit
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-
-    def feed(self, data: bytes) -> None:
-        """`data` was printed; it is captured, and shown as far as the limit allows."""
-        self._pass_on(self._capture.feed(data), final=False)
-
-    def end(self) -> None:
-        """The stream is over; what was held back is shown."""
-        self._pass_on(self._capture.end(), final=True)
-
-    def _pass_on(self, data: bytes, *, final: bool) -> None:
-        if self._show is None or self._left < 0:
-            return
-        text = self._decoder.decode(data[: self._left], final).replace("\0", "\ufffd")
-        self._left -= len(data)
-        if self._left < 0:
-            text += "\n[more is printed than is shown here]\n"
+        text = self._decoder.decode(data, final).replace("\0", "\ufffd")
         if text:
-            self._show(text)
-
-
-def readable(data: bytes) -> str:
-    """Text in which undecodable bytes, and NUL, which no database takes, stand as U+FFFD."""
-    return data.decode("utf-8", "replace").replace("\0", "\ufffd")
+            self._kept.feed(text)
+            if self._show is not None:
+                self._show(text)

@@ -11,7 +11,7 @@ from pathlib import Path
 from core.apply.action import CommandSpec
 from core.apply.environment import Environment
 from core.apply.fingerprint import resolve_executable, resolve_file
-from core.apply.output import OUTPUT_LIMIT
+from core.apply.printed import OUTPUT_LIMIT
 from core.errors import Forbidden, Invalid
 
 

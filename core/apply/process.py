@@ -16,7 +16,7 @@ from core.apply.deadline import Deadline
 from core.apply.exit import Exit
 from core.apply.identity import MARK, Identity, birth, boot, namespace
 from core.apply.keeping import Keeper, devnull
-from core.apply.output import Capture, Viewer
+from core.apply.output import Capture
 from core.apply.pipe import InputPipe, OutputPipe
 from core.apply.prepared import Prepared
 from core.apply.watch import GRACE_SECONDS, End, NeverRan, Stop, Watch
@@ -49,15 +49,15 @@ async def run(
     The process exists but waits at a gate until `on_started` has returned, so what that wrote down is durable before
     anything runs. Every Refusal from here (`command_not_started`, `stopped`, `lease_lost`), and whatever `on_started`
     raises, means that nothing ran. Cancelling kills the command before the cancellation goes on. `on_output` is called
-    on the event loop with text as it comes, up to the output limit; it must not block.
+    on the event loop with text as it comes, all of it; it must not block.
     """
     clock = clock or SystemClock()
     deadline = deadline or Deadline()
     _still_wanted(stop, deadline)
-    capture = Capture(limit=command.output_limit, secrets=command.redact)
-    viewer = Viewer(capture, _contained(on_output) if on_output else None, command.output_limit)
+    show = _contained(on_output) if on_output else None
+    capture = Capture(limit=command.output_limit, secrets=command.redact, show=show)
     mark = secrets.token_hex(16)
-    with _Streams(command, viewer) as streams, _cgroup(cgroups, mark) as group:
+    with _Streams(command, capture) as streams, _cgroup(cgroups, mark) as group:
         async with AsyncExitStack() as kept:
             with _or_refused():
                 keeper = await kept.enter_async_context(Keeper(mark=mark, stdin=streams.stdin, stdout=streams.stdout))
@@ -78,16 +78,16 @@ async def run(
             if isinstance(end, NeverRan):
                 raise _not_started(command, end)
             await streams.drain()
-            viewer.end()
+            capture.end()
             return _exit(end, capture, started_at=started_at, ended_at=max(started_at, clock.wall_us()))
 
 
 class _Streams:
     """The three streams of a command; all our ends are closed when the context is left."""
 
-    def __init__(self, command: Prepared, viewer: Viewer) -> None:
+    def __init__(self, command: Prepared, capture: Capture) -> None:
         with _or_refused(), ExitStack() as opened:
-            self._output = OutputPipe(viewer.feed)
+            self._output = OutputPipe(capture.feed)
             opened.callback(self._output.close)
             self._input = InputPipe(command.stdin) if command.stdin is not None else None
             if self._input:

@@ -30,6 +30,11 @@ _ASK_STOP = Statement(
     .where(_T.c.id == bindparam("w_id"), _T.c.state == "running", _T.c.stop_asked_at.is_(None))
     .values(stop_asked_at=bindparam("stop_asked_at"), stop_by=bindparam("stop_by"))
 )
+_KEEP_OUTPUT = Statement(
+    update(_T)
+    .where(_T.c.id == bindparam("w_id"), _T.c.state == "running")
+    .values(output=bindparam("output"), output_dropped=bindparam("output_dropped"))
+)
 _END = Statement(
     update(_T)
     .where(_T.c.id == bindparam("w_id"), _T.c.state == "running")
@@ -114,6 +119,11 @@ def insert_run(
 def identify(tx: Tx, number: int, process: Any) -> None:
     """The run's process group is written down before it is let go, so that recovery can find it."""
     tx.run(_IDENTIFY, w_id=number, process=dump(process))
+
+
+def keep_output(tx: Tx, number: int, output: bytes, dropped: int) -> None:
+    """What the run has printed so far is stored; its end stores it anew."""
+    tx.run(_KEEP_OUTPUT, w_id=number, output=output, output_dropped=dropped)
 
 
 def ask_stop(tx: Tx, number: int, by: str) -> bool:

@@ -19,6 +19,7 @@ from hub.doorman import Doorman
 from hub.feed import Feed
 from hub.limits import Limiter
 from hub.metrics import Metrics
+from hub.outputs import Outputs
 from hub.proofs import Proofs
 from hub.triggering import Triggering
 
@@ -61,6 +62,11 @@ class Hub(Protocol):
     def clock(self) -> Clock: ...
     @property
     def adapters(self) -> Mapping[str, Adapter]: ...
+
+    @property
+    def outputs(self) -> Outputs:
+        """What runs print."""
+        ...
 
     async def handle(self, inbound: Inbound) -> Reply:
         """The answer to a proved message; never raises Refusal."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -18,6 +18,10 @@ from hub.http.approvals import approval_of
 from hub.http.ask import Asked, answer
 from hub.http.guard import Guarded
 from hub.http.permissions import needs, right, verb
+from hub.http.waiting import wait_for
+
+_LOOK_AGAIN_SECONDS = 0.25
+"""What is printed is no news of the log, so it is looked for."""
 
 router = APIRouter(route_class=Guarded, tags=["runs"])
 
@@ -42,6 +46,23 @@ async def get_run(ask: Asked, id: str) -> Response:
     found = await ask.hub.db.read(read)
     said = ask.hub.output_so_far(number)
     return answer(found if said is None else {**found, "output_tail": said})
+
+
+@router.get("/v1/runs/{id}/output")
+@needs(right("read"))
+async def get_output(
+    ask: Asked,
+    id: str,
+    offset: Annotated[int, Query(ge=0, lt=2**53, description="The `next` of the last stretch that you have.")] = 0,
+    timeout: Annotated[float, Query(ge=0, description="Seconds to wait for more; at most 60 are granted.")] = 0.0,
+) -> Response:
+    """A stretch of what a run printed; asked again with its `next`, nothing is missed and nothing comes twice."""
+
+    async def look() -> tuple[bool, Response]:
+        output = await ask.hub.outputs.look(ask.caller, id, offset)
+        return output.ended or output.next > offset, answer(output.as_json())
+
+    return await wait_for(ask, look, subjects=(), timeout=timeout, look_again_seconds=_LOOK_AGAIN_SECONDS)
 
 
 @router.post("/v1/runs/{id}/stop")

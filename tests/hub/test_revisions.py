@@ -395,7 +395,7 @@ async def test_a_stop_ends_what_would_be_tried_again(tmp_path: Path, monkeypatch
     async with bench_in(tmp_path, "retry_safe: true") as bench:
         name = await asked(bench, "broken")
         assert (await approve(bench, name)).ok
-        await until(lambda: any("tried again" in "".join(each.output) for each in bench.hub.runner.live.values()))
+        await until(lambda: any("tried again" in each.printed.text() for each in bench.hub.runner.live.values()))
         assert (await bench.ask("bo", "stop", target=name, reason="no more")).ok
         await bench.until_state(name, "FAILED")
         assert (tmp_path / "ran.txt").read_text() == "broken\n"

@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from adapters.websocket import connection
 from adapters.websocket.adapter import MOST_OF_ONE, WebsocketAdapter
+from core.apply.printed import Printed
 from core.clock import ManualClock
 from core.people.assurance import Assurance
 from core.world import Channel
@@ -220,6 +221,90 @@ async def test_a_subscriber_may_have_what_is_open_first() -> None:
         assert {each[0] for each in at.hub.shown} >= {"A1", "A2"}
 
 
+async def heard(client: ClientConnection) -> dict[str, Any]:
+    async with asyncio.timeout(5):
+        frame: dict[str, Any] = orjson.loads(await client.recv())
+    return frame
+
+
+@pytest.mark.anyio
+async def test_what_a_run_prints_comes_as_it_is_printed_and_goes_on_where_a_reader_was() -> None:
+    async with served() as at:
+        printed = at.hub.printed["R9"] = Printed()
+        printed.feed("one\n")
+        async with at.connect() as client:
+            first = await exchange(client, {"type": "watch", "id": 1, "run": "R9"})
+            assert first == {
+                "type": "output",
+                "run": "R9",
+                "offset": 0,
+                "text": "one\n",
+                "next": 4,
+                "skipped": 0,
+                "ended": False,
+            }
+            printed.feed("two\n")
+            second = await heard(client)
+        printed.feed("three\n")
+        async with at.connect() as client:
+            third = await exchange(client, {"type": "watch", "run": "R9", "offset": second["next"]})
+            assert (second["text"], third["text"]) == ("two\n", "three\n")
+            at.hub.over.add("R9")
+            assert await heard(client) == {**third, "text": "", "offset": 14, "next": 14, "ended": True}
+
+
+@pytest.mark.anyio
+async def test_a_run_is_watched_once_and_until_told_otherwise() -> None:
+    async with served() as at:
+        printed = at.hub.printed["R9"] = Printed()
+        printed.feed("0123")
+        async with at.connect() as client:
+            assert (await exchange(client, {"type": "watch", "run": "R9"}))["text"] == "0123"
+            assert (await exchange(client, {"type": "watch", "run": "R9", "offset": 2}))["text"] == "23"
+            printed.feed("4")
+            assert (await heard(client))["text"] == "4"
+            assert (await exchange(client, {"type": "ping"}))["type"] == "pong"
+            await client.send('{"type": "unwatch", "run": "R9"}')
+            assert (await exchange(client, {"type": "ping"}))["type"] == "pong"
+            printed.feed("5")
+            await asyncio.sleep(0.2)
+            assert (await exchange(client, {"type": "ping"}))["type"] == "pong"
+
+
+@pytest.mark.anyio
+async def test_a_run_that_is_hidden_or_too_many_of_them_are_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "MOST_WATCHED", 1)
+    async with served() as at, at.connect() as client:
+        at.hub.printed |= {"R1": Printed(), "R2": Printed()}
+        refused = await exchange(client, {"type": "watch", "id": 7, "run": "R9"})
+        assert (refused["type"], refused["id"], refused["code"]) == ("error", 7, "not_found")
+        await client.send('{"type": "watch", "run": "R1"}')
+        refused = await exchange(client, {"type": "watch", "id": 8, "run": "R2"})
+        assert (refused["type"], refused["id"], refused["code"]) == ("error", 8, "too_many_watched")
+
+
+@pytest.mark.anyio
+async def test_a_reader_who_does_not_keep_up_is_told_how_much_it_missed_and_holds_one_stretch() -> None:
+    async with served() as at:
+        printed = at.hub.printed["R9"] = Printed(200_000)
+        deaf = socket.create_connection(("127.0.0.1", at.port))
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        await asyncio.to_thread(_shake_hands, deaf, b'{"type": "watch", "run": "R9"}')
+        for _ in range(300):
+            printed.feed("x" * 100_000)
+            await asyncio.sleep(0)
+        (one,) = at.adapter._connections
+        assert len(one._out) <= 1
+        deaf.close()
+        async with at.connect() as client:
+            first = await exchange(client, {"type": "watch", "run": "R9"})
+            skipped = 0
+            while first["next"] < printed.total:
+                first = await heard(client)
+                skipped += first["skipped"]
+            assert skipped == printed.dropped == 29_800_000
+
+
 @pytest.mark.anyio
 async def test_somebody_can_be_told_something_that_is_no_card() -> None:
     async with served() as at, at.connect() as bo, at.connect(COOKIE, origin=PUBLIC_URL) as ana:
@@ -276,14 +361,13 @@ async def test_a_client_that_does_not_read_is_closed_and_its_memory_freed(monkey
         deaf.close()
 
 
-def _shake_hands(deaf: socket.socket) -> None:
-    """A client that asks for cards, and never reads one."""
+def _shake_hands(deaf: socket.socket, payload: bytes = b'{"type": "subscribe"}') -> None:
+    """A client that asks for something, and never reads it."""
     deaf.sendall(
         b"GET /v1/ws HTTP/1.1\r\nHost: hub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
         b"Authorization: Bearer bo\r\n\r\n"
     )
     assert b"101" in deaf.recv(1024)
-    payload = b'{"type": "subscribe"}'
     deaf.sendall(bytes([0x81, 0x80 | len(payload), 0, 0, 0, 0]) + payload)
     time.sleep(0.3)  # the subscription has no answer to wait for

@@ -9,6 +9,7 @@ const KEYS: readonly (readonly [readonly string[], Word])[] = [
   [["c"], "keys.changes"],
   [["x"], "keys.choose"],
   [["o"], "keys.open"],
+  [["f"], "keys.follow"],
   [["/"], "keys.filter"],
   [["Ctrl", "K"], "keys.palette"],
   [["1", "2", "3", "4"], "keys.rooms"],

@@ -10,6 +10,7 @@ import { t } from "../words";
 import { Decisions } from "./Decisions";
 import type { Entry } from "./entries";
 import { Seats } from "./Seats";
+import { Outputs } from "./Outputs";
 import { deadline } from "./standing";
 import { StateChip, toneOf } from "./StateChip";
 
@@ -78,6 +79,7 @@ function Body({ entry: { approval }, card }: { entry: Entry; card: Card }) {
           </div>
         </Section>
       ))}
+      <Outputs approval={approval} />
       {named("Check failed").map((field, at) => (
         <Section key={`check${at}`} title={field.label}>
           <Code text={field.value} wide />
@@ -91,11 +93,6 @@ function Body({ entry: { approval }, card }: { entry: Entry; card: Card }) {
           <Preview text={card.preview} />
         </Section>
       )}
-      {[...named("Output"), ...named("Rollback output")].map((field) => (
-        <Section key={field.label} title={field.label}>
-          <Code text={field.value} wide />
-        </Section>
-      ))}
       <Section title={t("card.needs")}>
         <Seats approval={approval} />
       </Section>

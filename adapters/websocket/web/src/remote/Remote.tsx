@@ -19,6 +19,7 @@ import { Said } from "./Said";
 import { Schedules } from "./Schedules";
 import { transcript } from "./transcript";
 import { Triggers } from "./Triggers";
+import { useEndInSight } from "./useEndInSight";
 
 const TABS = ["now", "scheduled", "triggers"] as const;
 type Tab = (typeof TABS)[number];
@@ -29,6 +30,7 @@ export default function Remote() {
   const { query } = useRoute();
   const [intent, setIntent] = useState<Intent | null>(null);
   const end = useRef<HTMLDivElement>(null);
+  const said = useEndInSight();
   const language = useLanguage();
   const tab = TABS.find((each) => each === query["tab"]) ?? "now";
   useEffect(() => {
@@ -52,7 +54,13 @@ export default function Remote() {
       {tab === "scheduled" && <Schedules />}
       {tab === "triggers" && <Triggers />}
       {tab === "now" && (
-        <div className="min-h-0 flex-1 overflow-auto" role="log" aria-label={t("remote.transcript")} tabIndex={0}>
+        <div
+          className="min-h-0 flex-1 overflow-auto"
+          ref={said}
+          role="log"
+          aria-label={t("remote.transcript")}
+          tabIndex={0}
+        >
           {turns.length === 0 ? (
             <Empty icon={<SquareTerminal size={32} />} title={t("remote.empty")}>
               {t("remote.empty.text")}

@@ -1,9 +1,9 @@
 import { Shown } from "../text/Shown";
 import { Actions } from "../queue/Actions";
 import type { Intent } from "../queue/choices";
+import { Outputs } from "../queue/Outputs";
 import { StateChip, toneOf } from "../queue/StateChip";
 import { useEntry } from "../queue/useEntry";
-import { Code } from "../text/Code";
 import { show } from "../text/show";
 import type { Reply } from "../wire/frames";
 import { t } from "../words";
@@ -48,7 +48,6 @@ function Inline({ id, onIntent }: { id: string; onIntent: (intent: Intent) => vo
   const entry = useEntry(id);
   if (!entry) return null;
   const { approval, card } = entry;
-  const run = approval.rollback_run ?? approval.run;
   return (
     <div
       className={`inline-card ml-4 max-w-2xl rounded-xl border border-line bg-surface p-3.5 ${toneOf(approval)}`}
@@ -66,11 +65,9 @@ function Inline({ id, onIntent }: { id: string; onIntent: (intent: Intent) => vo
         <span className="min-w-0 flex-1 truncate font-medium">{show(approval.title)}</span>
       </p>
       {card && <p className="mt-1 text-[13px] text-muted">{card.summary}</p>}
-      {run && run.output_tail !== "" && (
-        <div className="mt-2.5">
-          <Code text={run.output_tail} wide />
-        </div>
-      )}
+      <div className="mt-2.5 grid gap-2.5 empty:hidden">
+        <Outputs approval={approval} inline />
+      </div>
       <div className="mt-2.5 empty:hidden">
         <Actions entry={entry} onIntent={onIntent} />
       </div>

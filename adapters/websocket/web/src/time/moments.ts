@@ -44,6 +44,15 @@ export function left(until: number, at: number): string {
   return `${Math.floor(rest / DAY)} days`;
 }
 
+/** How long something took: `0.4 s`, `5 s`, `12 s`, `3 min 5 s`, `1 h 20 min`. */
+export function lasted(ms: number): string {
+  const whole = Math.floor(ms / 1000);
+  if (ms > 0 && ms < 10_000 && ms % 1000 !== 0) return `${(ms / 1000).toFixed(1)} s`;
+  if (whole < MINUTE) return `${Math.max(0, whole)} s`;
+  if (whole < HOUR) return `${Math.floor(whole / MINUTE)} min ${whole % MINUTE} s`;
+  return `${Math.floor(whole / HOUR)} h ${Math.floor((whole % HOUR) / MINUTE)} min`;
+}
+
 const EXACT = new Intl.DateTimeFormat(undefined, {
   dateStyle: "medium",
   timeStyle: "medium",

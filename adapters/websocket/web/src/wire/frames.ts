@@ -388,6 +388,16 @@ export interface Action {
   resources: string[];
 }
 
+/** A stretch of what a run printed, secrets replaced. Offsets count bytes of the whole text in UTF-8. */
+export interface Output {
+  run: string;
+  offset: number;
+  text: string;
+  next: number;
+  skipped: number;
+  ended: boolean;
+}
+
 /** The one answer to an Inbound. `approval` is the Approval as CONTRACT gives it. */
 export interface Reply {
   ok: boolean;
@@ -430,19 +440,34 @@ export interface SubscribeFrame {
   cards: "none" | "live" | "open";
 }
 
+/** A wish to see what a run prints, from an offset on, in place of any such wish for that run. */
+export interface WatchFrame {
+  type: "watch";
+  id?: string | number | null;
+  run: string;
+  offset: number;
+}
+
+/** No more of what that run prints. */
+export interface UnwatchFrame {
+  type: "unwatch";
+  run: string;
+}
+
 /** A sign of life. */
 export interface PingFrame {
   type: "ping";
 }
 
 /** What the page sends. */
-export type Sent = CommandFrame | PressFrame | ShowFrame | SubscribeFrame | PingFrame;
+export type Sent = CommandFrame | PressFrame | ShowFrame | SubscribeFrame | WatchFrame | UnwatchFrame | PingFrame;
 
 /** What the hub sends. */
 export type Received =
   | ({ type: "reply"; id: number | string | null } & Reply)
   | ({ type: "event" } & Event)
   | { type: "card"; card: Card; approval: Approval }
+  | ({ type: "output" } & Output)
   | { type: "notice"; text: string }
   | { type: "error"; id: number | string | null; code: string; text: string }
   | { type: "pong" };

@@ -7,7 +7,7 @@ import { Value } from "../store";
 import { feed } from "../activity/feed";
 import type { Event, Reply } from "./frames";
 import { get, type Page } from "./http";
-import { Wire, type LinkState, type Question } from "./wire";
+import { Wire, type LinkState, type Question, type Watcher } from "./wire";
 
 export const link = new Value<LinkState>({ kind: "connecting" });
 
@@ -51,6 +51,11 @@ export function press(token: string, comment?: string): Promise<Reply> {
 /** One approval as it is now; what is answered is kept like everything that arrives. */
 export function look(approval: string): Promise<Reply> {
   return asked({ type: "show", approval });
+}
+
+/** Have `watcher` told what its run prints, also over breaks; what is answered ends it. */
+export function watch(watcher: Watcher): () => void {
+  return (wire as Wire).watch(watcher);
 }
 
 async function asked(question: Question): Promise<Reply> {

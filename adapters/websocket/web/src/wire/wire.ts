@@ -2,7 +2,7 @@
 //
 // Nothing is lost over a break: `after` is the seq of the last entry that arrived, and the hub goes on from there.
 
-import type { Approval, Card, Event, Received, Reply, Sent } from "./frames";
+import type { Approval, Card, Event, Output, Received, Reply, Sent } from "./frames";
 
 const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 15_000;
@@ -20,6 +20,14 @@ export interface Hears {
   signedOut(): void;
 }
 
+/** Who follows what a run prints. `offset` is where it goes on after a break. */
+export interface Watcher {
+  readonly run: string;
+  readonly offset: number;
+  take(output: Output): void;
+  refused(text: string): void;
+}
+
 type Numberless<T> = T extends unknown ? Omit<T, "id"> : never;
 export type Question = Numberless<Extract<Sent, { type: "command" | "press" | "show" }>>;
 
@@ -33,6 +41,7 @@ const OFFLINE: Reply = { ok: false, code: "offline", text: "There is no connecti
 export class Wire {
   #socket: WebSocket | null = null;
   #waiting = new Map<number, (reply: Reply) => void>();
+  #watchers = new Map<string, Watcher>();
   #next = 1;
   #wait = FIRST_WAIT_MS;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -62,6 +71,29 @@ export class Wire {
     });
   }
 
+  /** Have `watcher` told what its run prints, until the run has ended or what is answered here is called. */
+  watch(watcher: Watcher): () => void {
+    this.#watchers.set(watcher.run, watcher);
+    if (this.#isOpen()) this.#ask(watcher);
+    return () => {
+      if (this.#watchers.get(watcher.run) !== watcher) return;
+      this.#watchers.delete(watcher.run);
+      if (this.#isOpen()) this.#send({ type: "unwatch", run: watcher.run });
+    };
+  }
+
+  #ask({ run, offset }: Watcher): void {
+    this.#send({ type: "watch", id: run, run, offset });
+  }
+
+  #printed(output: Output): void {
+    const watcher = this.#watchers.get(output.run);
+    // What was on its way for an earlier wish begins elsewhere; it comes again.
+    if (watcher === undefined || output.offset - output.skipped !== watcher.offset) return;
+    watcher.take(output);
+    if (output.ended) this.#watchers.delete(output.run);
+  }
+
   #open(): void {
     clearTimeout(this.#timer);
     this.#socket?.close();
@@ -71,6 +103,7 @@ export class Wire {
     socket.onopen = () => {
       this.#wait = FIRST_WAIT_MS;
       this.#send({ type: "subscribe", after: this.after, events: [], cards: "open" });
+      for (const watcher of this.#watchers.values()) this.#ask(watcher);
       this.hears.link({ kind: "live" });
     };
     socket.onmessage = (message: MessageEvent<string>) => this.#take(JSON.parse(message.data) as Received);
@@ -91,15 +124,26 @@ export class Wire {
       case "card":
         this.hears.card(frame.card, frame.approval);
         break;
+      case "output":
+        this.#printed(frame);
+        break;
       case "notice":
         this.hears.notice(frame.text);
         break;
       case "error":
-        if (!this.#answer(frame.id, { ok: false, code: frame.code, text: frame.text })) this.hears.notice(frame.text);
+        if (!this.#refused(frame.id, frame.code, frame.text)) this.hears.notice(frame.text);
         break;
       case "pong":
         break;
     }
+  }
+
+  #refused(id: number | string | null, code: string, text: string): boolean {
+    const watcher = typeof id === "string" ? this.#watchers.get(id) : undefined;
+    if (watcher === undefined) return this.#answer(id, { ok: false, code, text });
+    this.#watchers.delete(watcher.run);
+    watcher.refused(text);
+    return true;
   }
 
   #answer(id: number | string | null, reply: Reply): boolean {
