@@ -13,7 +13,8 @@ from axe import faults
 from browsers import Visitor
 from playwright.sync_api import Locator, WebSocketRoute, expect
 from processes import HubProcess, StartHub
-from test_page_looks import DESKTOP, PHONE
+
+DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 VisitorAt = Callable[..., Visitor]
 
