@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from core.clock import SECOND
+from core.clock import SECOND, Clock
 from core.moments import show_moment, zone_of
 from core.people import links
 from core.people.assurance import Assurance
@@ -24,9 +24,12 @@ from core.world import World
 from hub import receiving
 from hub.asking import Target, preferred
 from hub.contracts import Adapter, Admitting, DeliveryFailed, LinksBy, SignInLink
+from hub.limits import Limiter
 
 MOST_AT_ONCE = 100
 """Links that may be on their way, and as many that may wait; beyond that nobody is heard."""
+LINKS, LINKS_SECONDS = 3, 600.0
+"""How many links may be asked for an address at once, and after how long one more."""
 PAUSES_SECONDS = (5.0, 20.0, 60.0, 180.0, 300.0)
 """How long a link waits after each failure that may pass; after these it would arrive too late to be of use."""
 _SEND_SECONDS = 30.0
@@ -65,12 +68,15 @@ class Doorman:
         adapters: Callable[[], Mapping[str, Adapter]],
         works: Callable[[str], bool],
         public_url: Callable[[], str],
+        clock: Clock,
     ) -> None:
         self._db = db
         self._world = world
         self._adapters = adapters
         self._works = works
         self._public_url = public_url
+        self._clock = clock
+        self._limiter = Limiter()  # of its own: strangers fill it with what they type, and crowd out nobody else
         self._knocks: asyncio.Queue[Knock] = asyncio.Queue(maxsize=MOST_AT_ONCE)
 
     def links_by(self) -> LinksBy:
@@ -80,7 +86,9 @@ class Doorman:
         return LinksBy(by_address=any(isinstance(each, Admitting) for each in adapters.values()), by_command=commands)
 
     def hear(self, knock: Knock) -> None:
-        """The knock is looked into, later; with too many before it, never."""
+        """The knock is looked into, later; with too many before it, or too many for its address, never."""
+        if self._limiter.take(knock.address, 1 / LINKS_SECONDS, LINKS, self._clock.monotonic()):
+            return
         try:
             self._knocks.put_nowait(knock)
         except asyncio.QueueFull:

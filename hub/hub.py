@@ -198,6 +198,7 @@ class Hub:
             adapters=lambda: self.adapters,
             works=self.delivery.works,
             public_url=lambda: self.public_url,
+            clock=self.clock,
         )
         self.locks = Locks(self.messenger)
         self.agents = Agents(self.messenger, self._tell)
