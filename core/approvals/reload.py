@@ -23,6 +23,7 @@ from core.errors import Conflict, Refusal
 from core.people import keys, linking, sessions
 from core.people.assurance import Assurance
 from core.people.directory import HUB
+from core.people.vouching import end_unvouched
 from core.store import schema
 from core.store.rows import Reader
 from core.store.statement import Statement
@@ -127,6 +128,7 @@ def publish_world(tx: Tx, world: World, found: Matched, closing: bool = True) ->
     keys.revoke_strangers(tx, lambda each: world.people.find(each) is not None, by=HUB.id)
     sessions.end_strangers(tx, lambda each: world.people.find(each) is not None, by=HUB.id)
     linking.unlink_strangers(tx, world.people, by=HUB.id)
+    end_unvouched(tx, world, by=HUB.id)
     return version
 
 

@@ -611,6 +611,47 @@ async def test_who_left_the_configuration_is_not_signed_in_any_more(
     assert (await Browser(acme).sign_in(provider)).status_code == 403
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "status"),
+    [
+        ("name: Acme", "name: Acme Ltd", 200),
+        ("248289761001", "another", 401),
+        (', oidc: "248289761001"', "", 401),
+        ("issuer: 'http://127.0.0.1", "issuer: 'http://localhost", 401),
+        ("sign_in", "# sign_in", 401),
+    ],
+)
+async def test_a_session_lasts_no_longer_than_hub_yaml_takes_the_providers_word_for_it(
+    acme: House, provider: OpenIdProvider, tmp_path: Path, old: str, new: str, status: int
+) -> None:
+    browser, linked = Browser(acme), await signed_in(acme, "ana")
+    assert (await browser.sign_in(provider)).status_code == 303
+    text = (tmp_path / "hub.yaml").read_text().replace(old, new)
+    if new == "# sign_in":
+        text = text[: text.index(new)].replace(', oidc: "248289761001"', "")
+    (tmp_path / "hub.yaml").write_text(text)
+    assert await acme.hub.reload() == []
+    assert (await browser.http.get("/v1/me")).status_code == status
+    assert (await linked.http.get("/v1/me")).status_code == 200
+
+
+async def test_a_session_by_an_address_ends_when_addresses_stop_to_count(
+    tmp_path: Path, provider: OpenIdProvider
+) -> None:
+    provider.subject, provider.claims = "new", {"email": "bo@example.com", "email_verified": True}
+    async with opened(tmp_path, provider, more=", match_email: true") as house:
+        browser = Browser(house)
+        assert (await browser.sign_in(provider)).status_code == 303
+        text = (tmp_path / "hub.yaml").read_text()
+        for changed, status in (
+            (text.replace("Acme", "Acme Ltd"), 200),
+            (text.replace(", match_email: true", ""), 401),
+        ):
+            (tmp_path / "hub.yaml").write_text(changed)
+            assert await house.hub.reload() == []
+            assert (await browser.http.get("/v1/me")).status_code == status
+
+
 async def test_another_provider_with_the_same_subject_is_somebody_else(
     acme: House, provider: OpenIdProvider, tmp_path: Path
 ) -> None:
