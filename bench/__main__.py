@@ -54,6 +54,7 @@ BENCHES: dict[str, Callable[[], Figures]] = {
     "page, first load": page.load,
     "page, queue of 5,000": lambda: page.queue(5_000),
     "page, feed of 10,000": lambda: page.feed(10_000),
+    "page, a line of output": lambda: page.printed(60),
     "page, decision on 50 pages": lambda: page.decided(50),
 }
 

@@ -31,6 +31,7 @@ from core.store.tx import Tx
 
 FEW = 100
 READERS = tuple(f"reader{number}" for number in range(10))
+_TICK = "import time; [(print(time.time(), flush=True), time.sleep(0.2)) for _ in range(1500)]"
 CONFIG = f"""\
 version: 1
 public_url: http://127.0.0.1:8000
@@ -41,6 +42,7 @@ agents: {{bot: {{owner: ana}}}}
 limits: {{commands: 100000/s, burst: 100000, agents: {{open: 100000, per_hour: 100000}}}}
 actions:
   note: {{title: "Note {{text}}", params: {{text: {{type: string}}}}, apply: {{command: ["/bin/true", "{{text}}"]}}}}
+  tick: {{title: "Tick", apply: {{command: ["/usr/bin/env", "python3", "-c", "{_TICK}"], timeout: 10m}}}}
 policies:
   - {{name: default, require: [{{group: sre, count: 1}}], review_expires: 30d}}
 """
@@ -221,6 +223,42 @@ def decided(count: int, rounds: int = 20) -> Figures:
             | {f"drawn {key}": value for key, value in _spread(seen, pressed, "drawn").items()}
             | cost
         )
+
+
+_PRINTED = """() => {
+  window.printed = [];
+  const seen = (node) => node.querySelectorAll?.(".output .line") ?? [];
+  new MutationObserver((changes) => {
+    const at = Date.now() / 1000;
+    for (const { addedNodes } of changes)
+      for (const node of addedNodes)
+        for (const line of seen(node.parentElement ?? node))
+          if (!line.timed) {
+            line.timed = true;
+            const took = at - Number(line.textContent);
+            requestAnimationFrame(() => printed.push([took * 1000, (Date.now() / 1000 - at + took) * 1000]));
+          }
+  }).observe(document.body, { childList: true, subtree: true });
+}"""
+
+
+def printed(seconds: float) -> Figures:
+    """From a command's print, one every 200 ms, to its line in the document of a page that watches, and the frame after."""
+    with _lab(FEW, 0) as lab:
+        name = str(lab.http.post("/v1/approvals", json={"action": "tick", "params": {}}).json()["id"])
+        page = lab.opened("queue?view=open")
+        page.evaluate("(name) => { location.hash = `#/approvals/${name}?view=open`; }", name)
+        page.locator(f'article[data-id="{name}"] button[data-choice=approve]').click()
+        page.locator(".decide .go").click()
+        page.locator(".output .line").nth(2).wait_for()
+        page.evaluate(_PRINTED)
+        page.wait_for_timeout(500)  # the lines that were there already
+        page.evaluate("() => { printed.length = 0; }")
+        page.wait_for_timeout(seconds * 1000)
+        took = [quantiles(each, n=100) for each in zip(*page.evaluate("printed"), strict=True)]
+        return {
+            f"{what}p{at} ms": cuts[at - 1] for what, cuts in zip(("", "drawn "), took, strict=True) for at in (50, 95)
+        }
 
 
 def _spread(seen: list[Any], pressed: dict[str, float], what: str) -> Figures:
