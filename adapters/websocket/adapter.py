@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from adapters.websocket import render
 from adapters.websocket.browsing import Browsing
 from adapters.websocket.connection import Connection
 from adapters.websocket.tickets import LIFE_SECONDS, Tickets
@@ -137,8 +138,10 @@ class WebsocketAdapter:
         return any(connection.wants_cards for connection in self._connections)
 
     def picture(self, post: Post) -> None:
-        for connection in self._connections:
-            connection.picture(post)
+        if self.watched:
+            frame = render.card_frame(post.card, post.approval)
+            for connection in self._connections:
+                connection.picture(post, frame)
 
     def tell(self, principal: str, text: str) -> None:
         for connection in self._connections:

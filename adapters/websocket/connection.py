@@ -115,11 +115,11 @@ class Connection:
         if len(self._out) < WAITING_FRAMES:
             self._put(render.notice_frame(text))
 
-    def picture(self, post: Post) -> None:
-        """Show the present state of an approval, if the caller follows cards and may see it."""
+    def picture(self, post: Post, frame: str) -> None:
+        """Show the present state of an approval, drawn as `frame`, if the caller follows cards and may see it."""
         if not self.wants_cards or (post.audience is not None and self.caller.principal not in post.audience):
             return
-        self._put_card(post.card, render.card_frame(post.card, post.approval), int(post.approval["revision"]))
+        self._put_card(post.card, frame, int(post.approval["revision"]))
 
     def _put_card(self, card: Card, frame: str, revision: int) -> None:
         waiting = self._cards if self._held is None else self._held

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from browsers import Visitor
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, WebSocketRoute, expect
 from processes import HubProcess
 
 from bench.filled import copied, made_one, talked
@@ -184,3 +184,31 @@ def test_a_page_that_is_open_asks_for_nothing_when_something_happens(bo: Visitor
         assert http.post(f"/v1/approvals/{name}/withdraw", json={}).status_code == 200
     expect(bo.page.locator(f'.row[data-id="{name}"]')).to_have_count(0)
     assert asked == []
+
+
+def test_many_that_were_asked_for_while_nobody_heard_are_all_there_after_the_break(
+    bo: Visitor, full_hub: HubProcess
+) -> None:
+    links: list[WebSocketRoute] = []
+    is_cut = False
+
+    def join(link: WebSocketRoute) -> None:
+        links.append(link)
+        if is_cut:
+            link.close(code=1011)
+        else:
+            link.connect_to_server()
+
+    bo.page.route_web_socket("**/v1/ws", join)
+    bo.page.goto(f"{full_hub.url}/#/queue?view=open")
+    bo.page.reload()
+    bo.live().page.locator(".row").first.wait_for()
+    is_cut = True
+    links[-1].close(code=1011)
+    expect(bo.page.get_by_role("alert").filter(has_text="No connection to the hub")).to_be_visible()
+    unheard = [ask(full_hub, f"unheard {number}") for number in range(101)]  # one more than the hub shows by itself
+    is_cut = False
+    bo.live()
+    bo.page.get_by_role("textbox", name="Filter").fill(unheard[0])
+    expect(bo.page.locator(f'.row[data-id="{unheard[0]}"]')).to_be_visible(timeout=30_000)
+    assert is_without_gap(drawn(bo.page.locator(".row")))

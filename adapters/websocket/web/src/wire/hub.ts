@@ -72,7 +72,7 @@ function heard(event: Event): void {
   if (event.event === "hub:resumed") halted.set(null);
 }
 
-/** The hub shows what is open by itself; whatever else changed while nobody heard is asked for again. */
+/** The hub shows the newest of what is open by itself; all else that changed while nobody heard is asked for. */
 async function catchUp(): Promise<void> {
   let after = feed.get().at(-1)?.seq ?? feed.from;
   const changed = new Set<string>();
@@ -84,7 +84,7 @@ async function catchUp(): Promise<void> {
     if (!page?.next) break;
     after = Number(page.next);
   }
-  for (const id of changed) if (entries.find(id) !== undefined) await look(id);
+  for (const id of changed) await look(id);
 }
 
 function haltedBy(event: Event): string {
