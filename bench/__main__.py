@@ -56,6 +56,7 @@ BENCHES: dict[str, Callable[[], Figures]] = {
     "page, feed of 10,000": lambda: page.feed(10_000),
     "page, a line of output": lambda: page.printed(60),
     "page, decision on 50 pages": lambda: page.decided(50),
+    "page, decision on 1 page and 49 clients": lambda: page.followed(50),
 }
 
 

@@ -10,18 +10,18 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any
 
 import httpx
 import psutil
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
 from bench.filled import copied, made_one, talked
+from bench.followers import followers
 from bench.process import environ_of, hub_process
 from config.hub import build
 from core.people import keys, sessions
@@ -62,7 +62,6 @@ class Lab:
     cookies: dict[str, str]
     http: httpx.Client
     """The agent that asks."""
-    contexts: list[Any] = field(default_factory=list)
 
     def page(self, who: str = "reader0", *, beside: Page | None = None) -> Page:
         """A page of somebody signed in; `beside` another one it shares its browser's memory with."""
@@ -71,7 +70,7 @@ class Lab:
             context.add_init_script(path=_PROBE)
             context.add_cookies([{"name": "interlock_session", "value": self.cookies[who], "url": self.url}])
         page = context.new_page()
-        page.set_default_timeout(120_000)
+        page.set_default_timeout(60_000)
         return page
 
     def opened(self, place: str, who: str = "reader0", *, beside: Page | None = None) -> Page:
@@ -195,34 +194,51 @@ def decided(count: int, rounds: int = 20) -> Figures:
     with _lab(FEW, 0) as lab:
         presser = lab.opened("queue?view=open")
         pages = [presser]
-        for who in READERS:
-            first = lab.opened("queue?view=open", who)
-            pages += [first, *(lab.opened("queue?view=open", beside=first) for _ in range(count // len(READERS) - 1))]
-        pressed = {}
-        presser.wait_for_timeout(2_000)
-        before = _spent()
-        presser.wait_for_timeout(5_000)
-        idle = {who: (spent - before[who]) / 5 for who, spent in _spent().items()}
-        before, began = _spent(), time.monotonic()
+        while len(pages) < count:
+            who = READERS[len(pages) % len(READERS)]
+            beside = pages[len(pages) - len(READERS)] if len(pages) >= len(READERS) else None
+            pages.append(lab.opened("queue?view=open", who, beside=beside))
+        pressed, cost = _approved(lab, presser, rounds)
+        for page in pages:
+            page.wait_for_function("(names) => names.every((each) => each in noted.drawn)", arg=list(pressed))
+        seen = [page.evaluate("noted") for page in pages]
+        drawn = _spread([each["drawn"] for each in seen], pressed)
+        return (
+            _spread([each["changed"] for each in seen], pressed)
+            | {f"drawn {key}": value for key, value in drawn.items()}
+            | cost
+        )
+
+
+def followed(count: int, rounds: int = 20) -> Figures:
+    """The same with one page that presses; the others are clients that read what a page reads, and draw nothing."""
+    with _lab(FEW, 0) as lab:
+        cookies = [lab.cookies[READERS[number % len(READERS)]] for number in range(count - 1)]
+        presser = lab.opened("queue?view=open")
+        with followers(lab.url, cookies) as seen:
+            pressed, cost = _approved(lab, presser, rounds)
+        return _spread([presser.evaluate("noted")["changed"], *seen], pressed) | cost
+
+
+def _approved(lab: Lab, presser: Page, rounds: int) -> tuple[dict[str, float], Figures]:
+    """When each of so many requests was approved by a click, and what one round of it cost beyond doing nothing."""
+    pressed = {}
+    presser.wait_for_timeout(6_000)  # until all are shown what is open
+    idle, _ = _spent(lambda: presser.wait_for_timeout(3_000))
+
+    def act() -> None:
         for number in range(rounds):
             name = lab.request(f"n{number}")
             presser.evaluate("(name) => { location.hash = `#/approvals/${name}?view=open`; }", name)
             presser.locator(f'article[data-id="{name}"] button[data-choice=approve]').click()
-            presser.locator(".decide .go").wait_for()
-            presser.wait_for_timeout(300)
             presser.locator(".decide .go").click()
-            presser.wait_for_timeout(1000)
+            presser.wait_for_timeout(1_000)
             pressed[name] = presser.evaluate("noted.pressed")
-        took = time.monotonic() - began
-        cost = {
-            f"{who} CPU ms": (spent - before[who] - idle[who] * took) * 1000 / rounds for who, spent in _spent().items()
-        }
-        seen = [page.evaluate("noted") for page in pages]
-        return (
-            _spread(seen, pressed, "changed")
-            | {f"drawn {key}": value for key, value in _spread(seen, pressed, "drawn").items()}
-            | cost
-        )
+
+    busy, seconds = _spent(act)
+    return pressed, {
+        f"{who} CPU ms a round": (spent - idle[who] * seconds / 3) * 1000 / rounds for who, spent in busy.items()
+    }
 
 
 _PRINTED = """() => {
@@ -261,15 +277,22 @@ def printed(seconds: float) -> Figures:
         }
 
 
-def _spread(seen: list[Any], pressed: dict[str, float], what: str) -> Figures:
+def _spread(seen: Sequence[dict[str, float]], pressed: dict[str, float]) -> Figures:
     """Milliseconds over every page and decision, and to the last page of each decision."""
-    took = [[each[what][name] - at for each in seen] for name, at in pressed.items()]
-    cuts = quantiles([each for one in took for each in one], n=100)
+    took = [[each[name] - at for each in seen] for name, at in pressed.items()]
+    every = quantiles([each for one in took for each in one], n=100)
     last = quantiles([max(one) for one in took], n=100)
-    return {"p50 ms": cuts[49], "p95 ms": cuts[94], "last page p50 ms": last[49], "last page p95 ms": last[94]}
+    return {"p50 ms": every[49], "p95 ms": every[94], "last page p50 ms": last[49], "last page p95 ms": last[94]}
 
 
-def _spent() -> Figures:
+def _spent(act: Callable[[], object]) -> tuple[Figures, float]:
+    """CPU seconds that the browser and the hub spend while `act` is done, and how long that takes."""
+    before, began = _cpu(), time.monotonic()
+    act()
+    return {who: spent - before[who] for who, spent in _cpu().items()}, time.monotonic() - began
+
+
+def _cpu() -> Figures:
     """CPU seconds so far of the browser's processes together, and of the hub's."""
     spent = {"browser": 0.0, "hub": 0.0}
     for each in psutil.Process().children(recursive=True):
