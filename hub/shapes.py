@@ -256,6 +256,7 @@ class HeldLease(TypedDict):
     ttl_seconds: float
     acquired_at: str
     heartbeat_at: str
+    silent: bool
     expires_at: str | None
 
 

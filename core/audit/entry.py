@@ -23,7 +23,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from core.audit.canonical import canonical, parse
@@ -38,16 +38,18 @@ _MEMBERS = frozenset({"v", "origin", "seq", "ts", "event", "actor", "subject", "
 _HEX = frozenset("0123456789abcdef")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+_NOTHING: Mapping[str, Any] = {}
+
+
+class Draft(NamedTuple):
     """What somebody wants recorded, before it has a place and a time."""
 
     event: str
     actor: str | None = None
     subject: str | None = None
     channel: str | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
-    private: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = _NOTHING
+    private: Mapping[str, Any] = _NOTHING
 
 
 class SaltedValue(NamedTuple):

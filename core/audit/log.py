@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import bindparam, insert, select, update
 
@@ -32,8 +32,7 @@ _ENTRY = Statement(insert(schema.log), ("seq", "entry", "leaf_hash", "ts", "even
 _VALUE = Statement(insert(schema.log_value), ("seq", "field", "salt", "value"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Committed:
+class Committed(NamedTuple):
     """An entry that is durable, with its private values, as readers and the live feed see it."""
 
     seq: int

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Integer, and_, bindparam, or_, select
 from core.clock import rfc3339
 from core.ids import show
 from core.leases.looking import view_of
+from core.leases.terms import SILENT
 from core.leases.waiting import place_of
 from core.store import schema
 from core.store.encoding import load
@@ -38,11 +39,11 @@ def picture(reader: Reader) -> dict[str, Any]:
     """`{held: [...], waiting: [...]}`: leases oldest first, waiters best rank first, at most 500 of each.
 
     A waiter's `behind` names the leases and the tickets that must end first; `estimate_seconds` is None where
-    nothing is known of the past.
+    nothing is known of the past. A lease is `silent` when its holder missed two heartbeats; a lock by command needs none.
     """
     now = reader.now_us
     return {
-        "held": [_lease_json(row) for row in reader.all(_HELD, most=MOST, now_us=now)],
+        "held": [_lease_json(row, now) for row in reader.all(_HELD, most=MOST, now_us=now)],
         "waiting": [_ticket_json(reader, row) for row in reader.all(_WAITING, most=MOST, now_us=now)],
     }
 
@@ -63,7 +64,8 @@ def _common(row: Row) -> dict[str, Any]:
     }
 
 
-def _lease_json(row: Row) -> dict[str, Any]:
+def _lease_json(row: Row, now_us: int) -> dict[str, Any]:
+    silent_us = now_us - row["heartbeat_at"]
     return {
         **_common(row),
         "lock_id": _name(row),
@@ -71,6 +73,7 @@ def _lease_json(row: Row) -> dict[str, Any]:
         "ttl_seconds": row["ttl_us"] / _SECOND,
         "acquired_at": rfc3339(row["acquired_at"]),
         "heartbeat_at": rfc3339(row["heartbeat_at"]),
+        "silent": row["state"] == "held" and row["kind"] != "lock" and silent_us > row["ttl_us"] * SILENT,
         "expires_at": rfc3339(row["expires_at"]) if row["expires_at"] is not None else None,
     }
 

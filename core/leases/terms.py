@@ -25,6 +25,8 @@ SAMPLE_US = 600 * SECOND
 """At most one `lease:renewed` a lease in this time."""
 KEEP_ENDED_US = 30 * 86_400 * SECOND
 """How long an ended lease still answers for its id, ticket and request key."""
+SILENT = 2 / 3
+"""After so much of its ttl without a heartbeat two of them did not come: clients send one in each third."""
 MAX_HOPS = 128
 """How many requests the deadlock search looks at before it gives up."""
 TICK = 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, and_, bindparam, func, or_, select, tuple_, update
@@ -76,20 +77,9 @@ def _jumps() -> Statement:
     )
 
 
-_COLUMNS = (
-    "id",
-    "state",
-    "principal",
-    "holder",
-    "resources",
-    "mode",
-    "rank_class",
-    "arrival",
-    "approval",
-    "replaces",
-    "ticket",
-    "kind",
-)
+_WAITER = ("id", "principal", "holder", "resources", "mode", "rank_class", "arrival", "approval", "replaces")
+_as_waiter = itemgetter(*_WAITER)
+_as_asking = itemgetter(*(f"asking_{name}" for name in _WAITER))
 
 
 def _near() -> Statement:
@@ -142,9 +132,9 @@ def _near() -> Statement:
     )
     return Statement(
         select(
-            *(asking.c[name].label(f"asking_{name}") for name in _COLUMNS),
+            *(asking.c[name].label(f"asking_{name}") for name in _WAITER),
             leases.label("leases"),
-            *(there.c[name] for name in _COLUMNS),
+            *(there.c[name] for name in (*_WAITER, "state", "ticket", "kind")),
         )
         .select_from(
             near.join(mine, mine.c.lease == near.c.waiter)
@@ -187,7 +177,7 @@ class Waits:
         for row in rows:
             number = row["asking_id"]
             if number not in asking:
-                asking[number] = _waiter(row, "asking_")
+                asking[number] = _waiter(*_as_asking(row))
                 self._leases[asking[number].who] = row["leases"]
             edges = found.setdefault(number, {})
             if row["id"] not in edges:  # two resources may be in each other's way
@@ -205,7 +195,7 @@ class Waits:
         known = self._waits.get(who)
         if known is None:
             rows = self._tx.all(_WAITS, **self._bound(who))
-            known = self._waits[who] = [_waiter(row) for row in rows]
+            known = self._waits[who] = [_waiter(*_as_waiter(row)) for row in rows]
         return known
 
     def _forget(self) -> None:
@@ -274,19 +264,25 @@ class Waits:
         return obstacle if row is None else obstacle._replace(label=show("R", row["id"]))
 
 
-def _who(row: Row) -> Who:
-    return row["principal"], row["holder"]
-
-
-def _waiter(row: Row, prefix: str = "") -> Waiter:
+def _waiter(
+    number: int,
+    principal: str,
+    holder: str,
+    resources: str,
+    mode: str,
+    rank_class: int,
+    arrival: int,
+    approval: int | None,
+    replaces: int | None,
+) -> Waiter:
     return Waiter(
-        number=row[f"{prefix}id"],
-        who=(row[f"{prefix}principal"], row[f"{prefix}holder"]),
-        resources=names_in(row[f"{prefix}resources"]),
-        alone=row[f"{prefix}mode"] == "exclusive",
-        rank=(row[f"{prefix}rank_class"], row[f"{prefix}arrival"]),
-        approved=row[f"{prefix}approval"] is not None,
-        replaces=row[f"{prefix}replaces"] is not None,
+        number=number,
+        who=(principal, holder),
+        resources=names_in(resources),
+        alone=mode == "exclusive",
+        rank=(rank_class, arrival),
+        approved=approval is not None,
+        replaces=replaces is not None,
     )
 
 
@@ -294,9 +290,9 @@ def _obstacle(row: Row) -> Obstacle:
     waits = row["state"] == "waiting"
     return Obstacle(
         number=row["id"],
-        who=_who(row),
+        who=(row["principal"], row["holder"]),
         resources=names_in(row["resources"]),
-        waiter=_waiter(row) if waits else None,
+        waiter=_waiter(*_as_waiter(row)) if waits else None,
         label=show("T", row["ticket"]) if waits else show("L", row["id"]),
         run=not waits and row["kind"] == "run",
     )
@@ -310,14 +306,14 @@ def resolve(tx: Tx, row: Row, private: Mapping[str, Any]) -> list[str] | None:
     if not _may_close(tx, row):
         return None
     graph = Waits(tx, row["id"], private)
-    deadlock.resolve(graph, _waiter(row))
+    deadlock.resolve(graph, _waiter(*_as_waiter(row)))
     return graph.freed or None
 
 
 def keeps_clear(tx: Tx, row: Row, rank: Rank) -> bool:
     """The waiter has that rank, unless it would wait for itself there."""
     graph = Waits(tx)
-    moved = graph.move(_waiter(row), rank)
+    moved = graph.move(_waiter(*_as_waiter(row)), rank)
     if deadlock.find_cycle(graph, moved):
         graph.move(moved, (row["rank_class"], row["arrival"]))
         return False

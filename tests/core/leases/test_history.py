@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -74,7 +73,7 @@ def at(entries: list[Committed], event: str, which: int = 0) -> int:
 
 
 def changed(entry: Committed, **details: Any) -> Committed:
-    return replace(entry, details={**entry.details, **details})
+    return entry._replace(details={**entry.details, **details})
 
 
 def test_a_store_does_nothing_that_cannot_be(database: Database, clock: ManualClock) -> None:
@@ -121,14 +120,14 @@ def test_a_grant_of_something_else_than_was_waited_for_is_found(database: Databa
 def test_a_release_by_a_stranger_is_found(database: Database, clock: ManualClock, change: dict[str, Any]) -> None:
     entries = story(database, clock)
     place = at(entries, "lease:released")
-    entries[place] = replace(entries[place], **change) if "actor" in change else changed(entries[place], **change)
+    entries[place] = entries[place]._replace(**change) if "actor" in change else changed(entries[place], **change)
     assert codes(entries) == {"stranger"}
 
 
 def test_an_end_of_what_nobody_holds_is_found(database: Database, clock: ManualClock) -> None:
     entries = story(database, clock)
     again = entries[at(entries, "lease:released")]
-    entries.append(replace(again, seq=entries[-1].seq + 1))
+    entries.append(again._replace(seq=entries[-1].seq + 1))
     assert codes(entries) == {"not_held"}
 
 

@@ -210,6 +210,7 @@ export interface HeldLease {
   ttl_seconds: number;
   acquired_at: string;
   heartbeat_at: string;
+  silent: boolean;
   expires_at: string | null;
 }
 
