@@ -231,6 +231,7 @@ def _approved(lab: Lab, presser: Page, rounds: int) -> tuple[dict[str, float], F
             name = lab.request(f"n{number}")
             presser.evaluate("(name) => { location.hash = `#/approvals/${name}?view=open`; }", name)
             presser.locator(f'article[data-id="{name}"] button[data-choice=approve]').click()
+            presser.wait_for_timeout(2_000)  # a person reads; the other pages have drawn that it was asked
             presser.locator(".decide .go").click()
             presser.wait_for_timeout(1_000)
             pressed[name] = presser.evaluate("noted.pressed")

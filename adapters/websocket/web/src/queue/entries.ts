@@ -12,11 +12,15 @@ export interface Entry {
   readonly pressed: string | undefined;
 }
 
+/** What follows a change so closely is drawn with the next one: an approval runs and ends in a few milliseconds. */
+const TOGETHER_MS = 100;
+
 export type Entries = ReadonlyMap<string, Entry>;
 
 class Kept extends Value<Entries> {
   #changed = new Map<string, Entry>();
   #scheduled = false;
+  #drawnAt = 0;
 
   constructor() {
     super(new Map());
@@ -42,20 +46,27 @@ class Kept extends Value<Entries> {
   /** Note a press before it is answered; `undefined` takes it back. */
   press(id: string, choice: string | undefined): void {
     const known = this.find(id);
-    if (known) this.#keep(id, { ...known, pressed: choice });
+    if (!known) return;
+    this.#changed.set(id, { ...known, pressed: choice });
+    this.#draw(); // whoever presses sees it at once
   }
 
   #keep(id: string, entry: Entry): void {
     this.#changed.set(id, entry);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    queueMicrotask(() => {
-      this.#scheduled = false;
-      const all = new Map(this.get());
-      for (const [key, value] of this.#changed) all.set(key, value);
-      this.#changed.clear();
-      this.set(all);
-    });
+    const rest = this.#drawnAt + TOGETHER_MS - performance.now();
+    if (rest > 0) setTimeout(() => this.#draw(), rest);
+    else queueMicrotask(() => this.#draw());
+  }
+
+  #draw(): void {
+    this.#scheduled = false;
+    this.#drawnAt = performance.now();
+    const all = new Map(this.get());
+    for (const [key, value] of this.#changed) all.set(key, value);
+    this.#changed.clear();
+    this.set(all);
   }
 }
 
