@@ -376,7 +376,8 @@ const WORDS = {
   "leases.break": "Break…",
   "leases.reclaim": "Reclaim…",
   "leases.silent": "silent",
-  "leases.silent.text": "Two heartbeats did not come. Unless its holder speaks again it ends by itself when its time is up.",
+  "leases.silent.text":
+    "Two heartbeats did not come. Unless its holder speaks again it ends by itself when its time is up.",
   "leases.silent.why": "No sign of life from its holder since {at}.",
   "leases.broken": "{id} is broken; its holder is told.",
   "leases.why": "Why? The holder will read it.",

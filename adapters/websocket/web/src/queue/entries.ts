@@ -30,17 +30,18 @@ class Kept extends Value<Entries> {
     return this.#changed.get(id) ?? this.get().get(id);
   }
 
-  /** Keep what arrived, unless something newer is known; many arrivals are drawn at once. */
+  /** Keep what arrived, unless something newer is known. What a list answers, without cards, is drawn with its end. */
   put(approval: Approval, card?: Card): void {
     const known = this.find(approval.id);
     if (known && known.approval.version > approval.version) return;
     const same = known?.approval.version === approval.version;
-    this.#keep(approval.id, {
+    this.#changed.set(approval.id, {
       number: known?.number ?? numberOf(approval.id),
       approval,
       card: card ?? (same ? known.card : undefined),
       pressed: same && card === undefined ? known.pressed : undefined,
     });
+    this.#drawSoon(card === undefined ? 0 : TOGETHER_MS);
   }
 
   /** Note a press before it is answered; `undefined` takes it back. */
@@ -51,17 +52,18 @@ class Kept extends Value<Entries> {
     this.#draw(); // whoever presses sees it at once
   }
 
-  #keep(id: string, entry: Entry): void {
-    this.#changed.set(id, entry);
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    const rest = this.#drawnAt + TOGETHER_MS - performance.now();
-    if (rest > 0) setTimeout(() => this.#draw(), rest);
-    else queueMicrotask(() => this.#draw());
+  #drawSoon(together: number): void {
+    const rest = this.#drawnAt + together - performance.now();
+    if (rest <= 0) queueMicrotask(() => this.#draw());
+    else if (!this.#scheduled) {
+      this.#scheduled = true;
+      setTimeout(() => this.#draw(), rest);
+    }
   }
 
   #draw(): void {
     this.#scheduled = false;
+    if (this.#changed.size === 0) return;
     this.#drawnAt = performance.now();
     const all = new Map(this.get());
     for (const [key, value] of this.#changed) all.set(key, value);
