@@ -19,6 +19,7 @@ const held = (lock_id: string, ...resources: string[]): LeasePicture["held"][num
   ttl_seconds: 30,
   acquired_at: "",
   heartbeat_at: "",
+  silent: false,
   expires_at: null,
 });
 const waits = (ticket: string, ...behind: string[]): LeasePicture["waiting"][number] => ({
