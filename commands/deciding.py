@@ -38,6 +38,7 @@ class DecideArgs(Args):
 
     ids: Annotated[list[str], Field(min_length=1, max_length=MOST_AT_ONCE)]
     digest: str | None = None
+    confirm: str | None = Field(default=None, max_length=64)
     comment: str | None = Field(default=None, max_length=4096)
     requester: str | None = Field(default=None, max_length=64)
     action: str | None = Field(default=None, max_length=64)
@@ -74,9 +75,15 @@ def _decide(tx: Tx, call: Call, args: DecideArgs, prepared: None, *, verdict: Ve
             assurance=call.assurance,
             comment=comment,
             evidence=call.evidence,
+            typed=typed_by(call, args.confirm, name),
         )
         lines.append(_words(approval.name, verdict, decided.state, decided.first) + spoken_for(decided))
     return Outcome(text="\n".join(lines), approval=ids.parse("A", args.ids[0]), record=False)
+
+
+def typed_by(call: Call, confirm: str | None, name: str) -> str | None:
+    """What was typed to confirm it: a command that somebody typed names the request itself."""
+    return name if confirm is None and call.typed else confirm
 
 
 def _all(reader: Reader, call: Call, args: DecideArgs) -> Spread:
@@ -104,7 +111,11 @@ def _all(reader: Reader, call: Call, args: DecideArgs) -> Spread:
         raise Invalid("too_many", f"{why} with `from @…` or `for <action>`, or name them")
     unseen = [each.name for each in found if each not in seen]
     return Spread(
-        items={each.name: {"ids": [each.name], "digest": each.digest, "comment": args.comment} for each in seen},
+        items={
+            # `all` names no request: what a policy asks to be typed is not.
+            each.name: {"ids": [each.name], "digest": each.digest, "confirm": "", "comment": args.comment}
+            for each in seen
+        },
         left=_left(unseen, more=len(waiting) == MOST_WAITING) if found else "Nothing like that waits for you.",
     )
 

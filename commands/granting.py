@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from commands.deciding import card_first, must_see, spoken_for
+from commands.deciding import card_first, must_see, spoken_for, typed_by
 from commands.requesting import checked_reason, own
 from commands.verb import Args, Call, Outcome, Permission, Verb
 from core import ids
@@ -34,6 +34,7 @@ class GrantArgs(Args):
     seconds: int = Field(ge=1, le=366 * 86_400)
     times: int = Field(ge=1, le=1000)
     digest: str | None = None
+    confirm: str | None = Field(default=None, max_length=64)
     comment: str | None = Field(default=None, max_length=4096)
 
     @field_validator("seconds", mode="before")
@@ -72,6 +73,7 @@ def _grant(tx: Tx, call: Call, args: GrantArgs, prepared: None) -> Outcome:
         assurance=call.assurance,
         comment=checked_reason(args.comment),
         evidence=call.evidence,
+        typed=typed_by(call, args.confirm, args.id),
         again=again,
     )
     data = {"grant": grant_json(tx, decided.grant) if decided.grant is not None else None}

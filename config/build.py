@@ -142,6 +142,7 @@ def policy(given: policy_schema.Policy, timezone: str) -> Policy:
         allow=given.allow,
         distinct_people=given.distinct_people,
         min_assurance=Assurance.parse(given.min_assurance),
+        confirm=given.confirm,
         review_seconds=given.review_expires / 1000,
         apply_seconds=given.apply_expires / 1000,
         delegation=given.delegation,

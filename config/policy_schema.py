@@ -84,6 +84,9 @@ class Policy(Section):
     min_assurance: Literal["email", "chat", "signed_in", "passkey"] = Field(
         default="chat", description="How strongly an approval must be proved."
     )
+    confirm: Literal["press", "typed"] = Field(
+        default="press", description="Whether a press approves, or the request's id must be typed with it."
+    )
     review_expires: Duration = Field(default=14_400_000, description="How long there is to decide; 4h by default.")
     apply_expires: Duration = Field(default=3_600_000, description="How long an approval is good for; 1h by default.")
     delegation: Literal["any", "members", "none"] = Field(

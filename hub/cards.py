@@ -95,7 +95,8 @@ def _buttons(approval: Mapping[str, Any], tokens: Mapping[str, str]) -> Iterator
     for choice in live_choices(approval):
         if choice in tokens:
             label, style = _BUTTONS[choice]
-            yield Button(label=label, choice=choice, token=tokens[choice], style=style)
+            confirm = approval["id"] if choice == "approve" and approval.get("confirm") == "typed" else None
+            yield Button(label=label, choice=choice, token=tokens[choice], style=style, confirm=confirm)
 
 
 def _deadline(approval: Mapping[str, Any], state: State) -> str | None:
@@ -123,6 +124,11 @@ def _fields(approval: Mapping[str, Any]) -> Iterator[Field]:
         yield Field(label="By itself", value=_cause(str(approval["cause"])))
     yield from _earlier(approval)
     yield Field(label="Needs", value=_needed(approval))
+    if approval.get("confirm") == "typed" and approval["state"] == State.REVIEWING:
+        yield Field(
+            label="To approve",
+            value=f"{approval['id']} is typed as well: policy {show(approval['policy'])} asks for it",
+        )
     yield from _again(approval)
     yield from _who(approval)
     if approval.get("escalated"):

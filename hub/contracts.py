@@ -54,6 +54,8 @@ class Inbound:
     command: Command | None = None
     comment: str | None = None
     """Text that came with a press."""
+    confirm: str | None = None
+    """What was typed with a press to confirm it, where its button asks for that."""
     may_decide: bool = True
     """False where the proof is a key that was made with `--no-decide`."""
     evidence: Mapping[str, str] = field(default_factory=dict)
@@ -95,6 +97,8 @@ class Button:
     """`approve`, `reject`, `request-changes`, `stop`, `apply`, `rollback`."""
     token: str | None
     style: Literal["primary", "danger", "plain"] = "plain"
+    confirm: str | None = None
+    """What whoever presses has to type as well; None where the press is enough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

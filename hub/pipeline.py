@@ -115,7 +115,7 @@ class Pipeline:
                 body_hash=inbound.body_hash,
             )
         if inbound.press is not None:
-            return await self._press(call, inbound.press, inbound.comment)
+            return await self._press(call, inbound.press, inbound.comment, inbound.confirm)
         if inbound.command is not None:
             return await self.act(call, inbound.command, once=once)
         try:
@@ -152,20 +152,21 @@ class Pipeline:
             private=inbound.private,
         )
 
-    async def _press(self, call: Call, token: str, comment: str | None) -> Reply:
+    async def _press(self, call: Call, token: str, comment: str | None, confirm: str | None) -> Reply:
         press = await self._db.read(find_press, token)
         if press is None:
             self._limit(call, None)
             refusal = NotFound("unknown_press", "this button is not ours, or too old; open the request again")
             raise await self._refuse(call, "press", refusal, None, event="press:refused")
         name = show("A", press.approval)
-        args: dict[str, Any] = {"ids": [name], "digest": press.digest, "comment": comment}
+        args: dict[str, Any] = {"ids": [name], "digest": press.digest, "confirm": confirm, "comment": comment}
         if press.choice == "stop":
             args = {"target": name, "reason": comment or "the button Stop was pressed"}
         elif press.choice in ("apply", "rollback"):
             args = {"ids": [name]}
-        # Somebody who comes back with a stronger proof is not answered with what the weaker one was refused.
-        key = hashlib.sha256(f"{token}\n{int(call.assurance)}".encode())
+        # Who comes back with a stronger proof, or types something else, is not answered with what was refused before.
+        typed = f"\n{confirm.strip().upper()}" if confirm else ""
+        key = hashlib.sha256(f"{token}\n{int(call.assurance)}{typed}".encode())
         once = Once(scope="press", sender=call.principal.id, key=key.hexdigest(), body_hash=key.digest())
         return await self.act(call, Command(verb=press.choice, args=args), once=once)
 

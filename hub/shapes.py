@@ -128,6 +128,7 @@ class Approval(TypedDict):
     policy: str
     allow: bool
     min_assurance: str | None
+    confirm: Literal["press", "typed"]
     commands: dict[str, Any]
     requirements: list[Requirement]
     rejections: Rejections

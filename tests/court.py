@@ -178,6 +178,7 @@ class Court:
         *,
         assurance: Assurance = Assurance.CHAT,
         channel: str = "test",
+        typed: str | None = None,
         again: Again | None = None,
     ) -> Decided:
         def run(tx: Tx) -> Decided:
@@ -192,6 +193,7 @@ class Court:
                 channel=channel,
                 assurance=assurance,
                 comment=None,
+                typed=typed,
                 again=again,
             )
 

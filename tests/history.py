@@ -31,7 +31,8 @@ def definition(policy: Policy) -> str:
     ]
     said = {"name": policy.name, "require": require, "veto": list(policy.veto), "delegation": policy.delegation}
     numbers = {"reject": policy.reject, **({"distinct_people": n} if (n := policy.distinct_people) else {})}
-    return canonical(said | numbers | {"min_assurance": policy.min_assurance.word}).decode()
+    words = {"min_assurance": policy.min_assurance.word, "confirm": policy.confirm}
+    return canonical(said | numbers | words).decode()
 
 
 class History:

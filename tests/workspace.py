@@ -61,7 +61,7 @@ class Shown:
     @property
     def tokens(self) -> tuple[str, ...]:
         """What the buttons that act carry."""
-        acting = ("interlock.press", "interlock.reason")
+        acting = ("interlock.press", "interlock.reason", "interlock.typed")
         return tuple(each["value"] for each in self.buttons if each["action_id"].startswith(acting))
 
     def button(self, label: str) -> dict[str, Any]:

@@ -131,6 +131,7 @@ class Clerk:
                 answer_to=mail.sender,
                 press=copy.tokens[said.verdict],
                 comment=said.reason,
+                confirm=said.named,
                 evidence=self._evidence(mail, proof, "reply token"),
             )
         )
@@ -139,11 +140,13 @@ class Clerk:
         return answered.code or said.verdict, None
 
     def _said(self, mail: Letter, copy: Opened) -> reply.Said | None:
-        """The one decision in it; None where text and HTML disagree, or it is somebody else's mail sent on."""
+        """The one decision in it; None where it names another request, text and HTML disagree, or it was sent on."""
         if mail.forward:
             return None
         said = reply.decision(mail.words, short=copy.short_replies)
         if said is not None and said.reason is not None and not _readable(said.reason):
+            return None
+        if said is not None and said.named is not None and said.named.upper() != copy.approval:
             return None
         if mail.text is not None and mail.html is not None:
             shown = reply.decision(text_of(mail.html), short=copy.short_replies)

@@ -114,6 +114,7 @@ class Pages:
                 said_at_us=self._hub.clock.wall_us(),
                 press=token,
                 comment=comment,
+                confirm=form.get("confirm"),
                 evidence={"mail": "link" if signed_in is None else "link, signed in", "delivery": str(copy.delivery)},
             )
         )
@@ -143,6 +144,7 @@ class Pages:
             choices=_CHOICES if copy.current else {},
             wanted=wanted if wanted in _CHOICES else None,
             needs_reason=_REASON_NEEDED,
+            confirms={"approve": seen.card.approval} if seen.approval.get("confirm") == "typed" else {},
             too_weak=have < Assurance.parse(needs),
             needs=needs,
             token=request.path_params["token"],

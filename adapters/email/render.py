@@ -147,8 +147,12 @@ def _subject(card: Card, *, again: bool) -> str:
 
 
 def _button(settings: Settings, post: Post, button: Button) -> dict[str, str | None]:
-    """A link that shows and decides nothing, and for what can be said in a mail a reply that needs only sending."""
+    """A link that shows and decides nothing, and for what can be said in a mail a reply that needs only sending, unless
+    something has to be typed.
+    """
     words = _BY_MAIL.get(button.choice)
+    if words is not None and button.confirm is not None:
+        words = f"{words} {button.confirm}"
     to = address_of(settings, REPLY, post.token or "")
     subject = quote(f"Re: {_subject(post.card, again=False)}")
     return {
@@ -156,7 +160,7 @@ def _button(settings: Settings, post: Post, button: Button) -> dict[str, str | N
         "colour": _COLOURS[button.style],
         "link": f"{_link(post)}?choice={button.choice}",
         "words": words,
-        "mailto": f"mailto:{to}?subject={subject}&body={quote(words)}" if words else None,
+        "mailto": f"mailto:{to}?subject={subject}&body={quote(words)}" if words and button.confirm is None else None,
     }
 
 

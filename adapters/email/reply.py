@@ -33,7 +33,7 @@ _SENT_FROM = re.compile(
 )
 _DASHED_NAME = re.compile(r"[-—–][^\W\d_]\w*( [^\W\d_]\w*){0,3}")
 
-_APPROVE = re.compile(r"approved?(?: because (?P<reason>\S.*))?\.?", re.IGNORECASE)
+_APPROVE = re.compile(r"approved?(?: (?P<named>A[0-9]{1,18}))?(?: because (?P<reason>\S.*))?\.?", re.IGNORECASE)
 _REJECT = re.compile(r"reject(?:ed)?(?:(?: because |: | - )(?P<reason>\S.*))?\.?", re.IGNORECASE)
 _CHANGES = re.compile(r"request[- ]changes(?:(?: because |: | - )(?P<reason>\S.*))?\.?", re.IGNORECASE)
 _SHORT = {"yes": "approve", "no": "reject"}
@@ -45,6 +45,8 @@ class Said:
 
     verdict: Literal["approve", "reject", "request-changes"]
     reason: str | None = None
+    named: str | None = None
+    """The request that it names itself, where it names one."""
 
 
 def own_words(text: str) -> str:
@@ -81,7 +83,8 @@ def decision(text: str, *, short: bool = False) -> Said | None:
     for pattern, verdict in ((_APPROVE, "approve"), (_REJECT, "reject"), (_CHANGES, "request-changes")):
         found = pattern.fullmatch(first)
         if found:
-            return Said(verdict=verdict, reason=found["reason"])  # type: ignore[arg-type]
+            named = found.groupdict().get("named")
+            return Said(verdict=verdict, reason=found["reason"], named=named)  # type: ignore[arg-type]
     return None
 
 

@@ -63,11 +63,13 @@ class Desk:
             case "pressed":
                 await self._pressed(heard)
             case "gave_reason":
-                reply = await self._ask(heard, replace(self._inbound(heard), press=heard.token, comment=heard.text))
-                word = "Recorded" if reply.ok else "Not recorded"
-                await self._show(heard.view, render.notice_view(word, reply.text))
+                await self._recorded(heard, replace(self._inbound(heard), press=heard.token, comment=heard.text))
+            case "gave_id":
+                await self._recorded(heard, replace(self._inbound(heard), press=heard.token, confirm=heard.text))
             case "asks_reason":
                 await self._open(heard, render.reason_view(heard.token, heard.label, heard.title))
+            case "asks_id":
+                await self._open(heard, render.typed_view(heard.token, heard.label, heard.title, heard.approval))
             case "asks_whole":
                 await self._whole(heard)
             case "opened_home":
@@ -76,6 +78,12 @@ class Desk:
                 await self._room_changed(heard)
             case "group_changed":
                 await self._groups.refresh(now=True)
+
+    async def _recorded(self, heard: Heard, inbound: Inbound) -> None:
+        """The answer stands in the dialog from which it was pressed."""
+        reply = await self._ask(heard, inbound)
+        word = "Recorded" if reply.ok else "Not recorded"
+        await self._show(heard.view, render.notice_view(word, reply.text))
 
     async def _told(self, heard: Heard) -> Reply:
         return await self._ask(heard, await self._spoken(heard))

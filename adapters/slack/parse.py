@@ -18,8 +18,10 @@ from adapters.slack.text import unescape
 from core.errors import Unproven
 
 PRESS, REASON, VIEW, SAY = "interlock.press", "interlock.reason", "interlock.view", "interlock.say"
-"""What an action id begins with: act now; ask why first; show the whole request; say a command."""
+TYPED = "interlock.typed"
+"""What an action id begins with: act now; ask why first; show the whole request; say a command; have its id typed."""
 WHY_BLOCK, WHY_INPUT = "interlock.why", "interlock.why.text"
+TYPED_BLOCK, TYPED_INPUT = "interlock.confirm", "interlock.confirm.text"
 MOST_BYTES = 1_048_576
 
 _AGE_SECONDS = 300
@@ -52,7 +54,9 @@ class Heard:
         "said",
         "pressed",
         "gave_reason",
+        "gave_id",
         "asks_reason",
+        "asks_id",
         "asks_whole",
         "opened_home",
         "room_changed",
@@ -85,7 +89,7 @@ class Heard:
     @property
     def lasting(self) -> bool:
         """Whether it must survive a restart once Slack was told that it arrived."""
-        return self.kind in ("said", "pressed", "gave_reason", "uninstalled")
+        return self.kind in ("said", "pressed", "gave_reason", "gave_id", "uninstalled")
 
     @property
     def body_hash(self) -> bytes:
@@ -200,9 +204,10 @@ def _presser(payload: Mapping[str, Any]) -> Account:
 def _action(payload: Mapping[str, Any]) -> Heard | None:
     action = payload["actions"][0]
     what = str(action["action_id"])
-    kinds: dict[str, Literal["pressed", "asks_reason", "asks_whole", "said"]] = {
+    kinds: dict[str, Literal["pressed", "asks_reason", "asks_id", "asks_whole", "said"]] = {
         PRESS: "pressed",
         REASON: "asks_reason",
+        TYPED: "asks_id",
         VIEW: "asks_whole",
         SAY: "said",
     }
@@ -238,14 +243,23 @@ def _title(message: Mapping[str, Any]) -> str:
     return ""
 
 
+_ASKED: Mapping[str, tuple[Literal["gave_reason", "gave_id"], str, str]] = {
+    REASON: ("gave_reason", WHY_BLOCK, WHY_INPUT),
+    TYPED: ("gave_id", TYPED_BLOCK, TYPED_INPUT),
+}
+"""Of each dialog that asks for something: what its answer is, and where in it that stands."""
+
+
 def _submission(payload: Mapping[str, Any]) -> Heard | None:
     view = payload["view"]
-    if view.get("callback_id") != REASON:
+    asked = _ASKED.get(str(view.get("callback_id")))
+    if asked is None:
         return None
+    kind, block, field = asked
     token = str(view["private_metadata"])
-    given = view["state"]["values"][WHY_BLOCK][WHY_INPUT].get("value") or ""
+    given = view["state"]["values"][block][field].get("value") or ""
     return Heard(
-        kind="gave_reason",
+        kind=kind,
         account=_presser(payload),
         key=f"view:{view['id']}",
         text=given,

@@ -12,7 +12,18 @@ from typing import Any
 
 import orjson
 
-from adapters.slack.parse import PRESS, REASON, SAY, VIEW, WHY_BLOCK, WHY_INPUT, Heard
+from adapters.slack.parse import (
+    PRESS,
+    REASON,
+    SAY,
+    TYPED,
+    TYPED_BLOCK,
+    TYPED_INPUT,
+    VIEW,
+    WHY_BLOCK,
+    WHY_INPUT,
+    Heard,
+)
 from adapters.slack.text import (
     BUTTON,
     CONTEXT,
@@ -78,7 +89,7 @@ def not_opened(heard: Heard, why: str, command: str) -> str:
     words = f"The dialog did not open: {why}. Nothing was done. Press again"
     if heard.approval is None:
         return f"{words}."
-    verb = f"show {heard.approval}"
+    verb = f"{'approve' if heard.kind == 'asks_id' else 'show'} {heard.approval}"
     if heard.kind == "asks_reason":
         verb = f"{_verb(heard.label)} {heard.approval} because …"
     return f"{words}, or type: {command} {verb}"
@@ -146,24 +157,25 @@ def whole_view(card: Card) -> Json:
 
 def reason_view(token: str, label: str, title: str) -> Json:
     """A dialog that asks why; closing it has no effect."""
-    word = unescape(label).rstrip("…. ") or "Say why"
-    blocks = [
-        _section(plain(unescape(title) or word)),
-        {
-            "type": "input",
-            "block_id": WHY_BLOCK,
-            "label": plain("Why?"),
-            "element": {
-                "type": "plain_text_input",
-                "action_id": WHY_INPUT,
-                "multiline": True,
-                "min_length": 1,
-                "max_length": 2000,
-            },
-        },
-    ]
-    view = _modal(word, blocks, callback=REASON)
+    why = _input(WHY_BLOCK, WHY_INPUT, "Why?", multiline=True, max_length=2000)
+    return _asking(token, label, title, why, callback=REASON)
+
+
+def typed_view(token: str, label: str, title: str, approval: str | None) -> Json:
+    """A dialog that asks for the request's id before it is approved; closing it has no effect."""
+    words = f"Type {approval} to confirm" if approval is not None else "Type the request's id to confirm"
+    return _asking(token, label, title, _input(TYPED_BLOCK, TYPED_INPUT, words, max_length=64), callback=TYPED)
+
+
+def _asking(token: str, label: str, title: str, field: Json, *, callback: str) -> Json:
+    word = unescape(label).rstrip("…. ") or "Confirm"
+    view = _modal(word, [_section(plain(unescape(title) or word)), field], callback=callback)
     return {**view, "private_metadata": token[:TEXT], "submit": plain(word, 24), "close": plain("Back")}
+
+
+def _input(block: str, action: str, label: str, **bounds: Any) -> Json:
+    element = {"type": "plain_text_input", "action_id": action, "min_length": 1, **bounds}
+    return {"type": "input", "block_id": block, "label": plain(label), "element": element}
 
 
 def notice_view(title: str, text: str) -> Json:
@@ -326,9 +338,10 @@ def _actions(card: Card) -> Json:
 
 
 def _press(button: Button, at: int, card: Card) -> Json:
-    asks = button.choice in WITH_REASON
+    what = REASON if button.choice in WITH_REASON else TYPED if button.confirm is not None else PRESS
+    asks = what != PRESS
     label = f"{button.label}…" if asks else button.label
-    element = _button(label, f"{REASON if asks else PRESS}.{at}", button.token or "")
+    element = _button(label, f"{what}.{at}", button.token or "")
     if button.style in ("primary", "danger"):
         element["style"] = button.style
     if not asks:

@@ -15,7 +15,12 @@ from hub.contracts import Post
 def body_of(post: Post, *, live: bool, now_us: int) -> bytes:
     """`{type, timestamp, data: {approval, buttons}}`; without `live` no button can be pressed."""
     buttons = [
-        {"label": button.label, "choice": button.choice, "token": button.token}
+        {
+            "label": button.label,
+            "choice": button.choice,
+            "token": button.token,
+            **({"confirm": button.confirm} if button.confirm is not None else {}),
+        }
         for button in post.card.buttons
         if live and button.token is not None
     ]

@@ -165,6 +165,7 @@ class Browsing:
             said_at_us=self._hub.clock.wall_us(),
             press=form.get("token", ""),
             comment=comment,
+            confirm=form.get("confirm"),
         )
         return await self._hub.handle(inbound)
 

@@ -262,6 +262,7 @@ class Connection:
             text=frame.text if isinstance(frame, CommandFrame) else None,
             press=frame.token if isinstance(frame, PressFrame) else None,
             comment=frame.comment if isinstance(frame, PressFrame) else None,
+            confirm=frame.confirm if isinstance(frame, PressFrame) else None,
         )
         try:
             reply = await self._hub.handle(inbound)

@@ -38,6 +38,7 @@ class PressFrame:
     id: str | int | None
     token: str
     comment: str | None
+    confirm: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,8 @@ def frame_of(text: str) -> Frame:
                 raise BadFrame(f"`key` has 1 to {_ID_LENGTH} characters", id)
             return CommandFrame(id=id, text=_text(frame, "text", id), key=key)
         case "press":
-            return PressFrame(id=id, token=_text(frame, "token", id), comment=_optional_text(frame, "comment", id))
+            comment, confirm = (_optional_text(frame, name, id) for name in ("comment", "confirm"))
+            return PressFrame(id=id, token=_text(frame, "token", id), comment=comment, confirm=confirm)
         case "subscribe":
             return _subscribe(frame)
         case "show":

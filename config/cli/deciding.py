@@ -91,10 +91,16 @@ def _decide(
             _confirm(verdict, [str(each["id"]) for each in seen])
         if len(named.ids) == 1:
             digest = named.digest or str(seen[0]["digest"])
-            after = client.post(f"/v1/approvals/{named.ids[0]}/{verdict}", {"digest": digest, "comment": because})
+            word = {"digest": digest, "confirm": named.ids[0], "comment": because}
+            after = client.post(f"/v1/approvals/{named.ids[0]}/{verdict}", word)
             answer(f"{after['id']} is {after['state']}", after, as_json=as_json)
             return
-        items = [{"id": each["id"], "digest": each["digest"]} for each in seen]
+        # What was typed here are the ids that were named; those that were found were not typed.
+        typed = {each.upper() for each in named.ids}
+        items = [
+            {"id": each["id"], "digest": each["digest"], **({"confirm": each["id"]} if each["id"] in typed else {})}
+            for each in seen
+        ]
         done = (
             client.post("/v1/approvals/batch", {"verdict": verdict, "items": items, "comment": because})
             if items

@@ -11,6 +11,7 @@ from core.approvals import grant
 from core.approvals.approval import Approval, change, find
 from core.approvals.backing import NONE, backed, backing, undermine
 from core.approvals.closing import close
+from core.approvals.confirm import confirmed
 from core.approvals.decision import Again, Decision, Verdict, add, decisions, votes, withdraw_own
 from core.approvals.delegation import proxies
 from core.approvals.flags import is_in_force
@@ -63,14 +64,16 @@ def decide(
     assurance: Assurance,
     comment: str | None,
     evidence: Mapping[str, str] = MappingProxyType({}),
+    typed: str | None = None,
     again: Again | None = None,
 ) -> Decided:
     """The verdict is recorded and counted; the approval moves when that is enough.
 
-    With `again` an approval also chooses a grant, which exists once those who chose the same are enough.
-    Raises Invalid `digest_required`, Stale `digest_stale`, Forbidden (`not_a_person`, `own_request`,
-    `not_eligible`, `assurance_too_low`), Conflict (`wrong_state`, `expired`, `policy_changed`); for `again` also what
-    `core.approvals.grant.demand_grantable` raises.
+    `typed` is what was typed to confirm it, where the policy asks for that. With `again` an approval also chooses a
+    grant, which exists once those who chose the same are enough.
+    Raises Invalid (`digest_required`, `confirmation_required`, `confirmation_wrong`), Stale `digest_stale`, Forbidden
+    (`not_a_person`, `own_request`, `not_eligible`, `assurance_too_low`), Conflict (`wrong_state`, `expired`,
+    `policy_changed`); for `again` also what `core.approvals.grant.demand_grantable` raises.
     """
     if by.kind is not Kind.PERSON:
         raise Forbidden("not_a_person", "agents and services ask; only people decide")
@@ -85,6 +88,8 @@ def decide(
     speaking = _voices(tx, ballot, approval, by, verdict, given)
     _demand_digest(approval, digest)
     demand_assurance(assurance, policy.min_assurance if verdict == "approve" else Assurance.EMAIL)
+    if verdict == "approve":
+        evidence = {**evidence, **confirmed(approval, policy, typed)}
     if again is not None:
         grant.demand_grantable(approval, policy, again)
     mine = [each for each in given if each.by == by.id]

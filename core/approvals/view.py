@@ -79,6 +79,7 @@ def view_of(reader: Reader, world: World, approval: Approval) -> dict[str, Any]:
         "policy": approval.policy,
         "allow": policy.allow if policy else False,
         "min_assurance": policy.min_assurance.word if policy else None,
+        "confirm": policy.confirm if policy else "press",
         "commands": _commands(world, approval),
         "requirements": _requirements(count),
         "rejections": {"have": len(count.against) if count else 0, "count": policy.reject if policy else 1},

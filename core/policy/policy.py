@@ -74,6 +74,8 @@ class Policy:
     """True: approved at once, with nobody asked; marked wherever it is shown."""
     distinct_people: int | None = None
     min_assurance: Assurance = Assurance.CHAT
+    confirm: Literal["press", "typed"] = "press"
+    """`typed`: who approves types the request's id as well."""
     review_seconds: float = 4 * 3600.0
     apply_seconds: float = 3600.0
     delegation: Literal["any", "members", "none"] = "any"

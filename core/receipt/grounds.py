@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from core.approvals.confirm import TYPED
 from core.audit.entry import Entry
 from core.errors import Invalid
 from core.people.assurance import Assurance
@@ -87,6 +88,8 @@ def _demand_said(case: Case, vote: Vote) -> Decided:
     needed = case.policy.min_assurance if vote.verdict == "approve" else Assurance.EMAIL
     if said.strength < needed:
         raise case.fail(f"counts {vote.person}{whom}, proved as {said.assurance} where {needed.word} is needed")
+    if case.policy.confirm == "typed" and vote.verdict == "approve" and TYPED not in said.evidence:
+        raise case.fail(f"counts {vote.person}{whom}, who did not type what the policy asks to be typed")
     return said
 
 

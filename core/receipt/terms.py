@@ -15,7 +15,7 @@ from core.policy.policy import BreakGlass, Policy, Requirement
 from core.receipt.refusing import bad
 
 _COUNTED = frozenset(
-    {"require", "allow", "distinct_people", "min_assurance", "delegation", "reject", "veto", "break_glass"}
+    {"require", "allow", "distinct_people", "min_assurance", "confirm", "delegation", "reject", "veto", "break_glass"}
 )
 _NOT_COUNTED = frozenset(
     {
@@ -45,6 +45,7 @@ def terms(bound: Mapping[str, Any]) -> tuple[Policy, frozenset[str]]:
             allow=rule.get("allow", False) is True and not reviewers,
             distinct_people=_count(rule["distinct_people"]) if rule.get("distinct_people") is not None else None,
             min_assurance=Assurance.parse(rule.get("min_assurance", "chat")),
+            confirm=_confirm(rule.get("confirm", "press")),
             delegation=_delegation(rule.get("delegation", "any")),
             reject=_count(rule.get("reject", 1)),
             veto=_names(rule.get("veto", ())),
@@ -83,6 +84,12 @@ def _break_glass(given: Any) -> BreakGlass:
 
 def _delegation(word: Any) -> Any:
     if word not in ("any", "members", "none"):
+        raise ValueError
+    return word
+
+
+def _confirm(word: Any) -> Any:
+    if word not in ("press", "typed"):
         raise ValueError
     return word
 

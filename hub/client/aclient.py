@@ -82,9 +82,12 @@ class AsyncClient:
         """The request once nothing more happens to it by itself, restarts of the hub included. Raises TimedOut."""
         return await self._do(asking.settle(approval, timeout=timeout, patience=self._patience))
 
-    async def approve(self, approval: Approval, comment: str | None = None) -> Approval:
-        """The request after your yes to the revision that `approval` shows. For keys of people."""
-        return await self._do(asking.decide("approve", approval, comment, patience=self._patience))
+    async def approve(self, approval: Approval, comment: str | None = None, *, confirm: str | None = None) -> Approval:
+        """The request after your yes to the revision that `approval` shows. For keys of people.
+
+        `confirm` is its id as somebody typed it, where the policy asks for that.
+        """
+        return await self._do(asking.decide("approve", approval, comment, patience=self._patience, confirm=confirm))
 
     async def reject(self, approval: Approval, comment: str | None = None) -> Approval:
         """The request after your no."""

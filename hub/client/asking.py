@@ -61,9 +61,11 @@ def settle(approval: Approval | str, *, timeout: float | None, patience: float) 
     return approval
 
 
-def decide(verdict: str, approval: Approval, comment: str | None, *, patience: float) -> Flow[Approval]:
+def decide(
+    verdict: str, approval: Approval, comment: str | None, *, patience: float, confirm: str | None = None
+) -> Flow[Approval]:
     """The request after the caller's word on the revision that `approval` shows; on another one it is refused."""
-    body = {"digest": approval.digest, "comment": comment}
+    body = {"digest": approval.digest, "comment": comment, **({} if confirm is None else {"confirm": confirm})}
     path = f"/v1/approvals/{approval.id}/{verdict}"
     answer = yield from insist(Send(method="POST", path=path, body=body, once=new_key()), patience)
     return Approval.of(answer.body)

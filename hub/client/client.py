@@ -80,9 +80,12 @@ class Client:
         """The request once nothing more happens to it by itself, restarts of the hub included. Raises TimedOut."""
         return drive(asking.settle(approval, timeout=timeout, patience=self._patience), self._http)
 
-    def approve(self, approval: Approval, comment: str | None = None) -> Approval:
-        """The request after your yes to the revision that `approval` shows. For keys of people."""
-        return drive(asking.decide("approve", approval, comment, patience=self._patience), self._http)
+    def approve(self, approval: Approval, comment: str | None = None, *, confirm: str | None = None) -> Approval:
+        """The request after your yes to the revision that `approval` shows. For keys of people.
+
+        `confirm` is its id as somebody typed it, where the policy asks for that.
+        """
+        return drive(asking.decide("approve", approval, comment, patience=self._patience, confirm=confirm), self._http)
 
     def reject(self, approval: Approval, comment: str | None = None) -> Approval:
         """The request after your no."""

@@ -57,6 +57,7 @@ class Word(Body):
     """What comes with an operation on one approval."""
 
     digest: str | None = None
+    confirm: str | None = Field(default=None, max_length=64, description="Its id, typed, where the policy asks for it.")
     comment: str | None = None
     reason: str | None = None
     outcome: Literal["completed", "failed"] | None = None
@@ -241,7 +242,7 @@ async def _decide(ask: Ask, verdict: str, name: str, body: Word | None) -> Respo
     word = body or Word()
     await _look(ask, name)
     await _demand_digest(ask, word.digest)
-    args = {"ids": [name], "digest": word.digest, "comment": word.comment or word.reason}
+    args = {"ids": [name], "digest": word.digest, "confirm": word.confirm, "comment": word.comment or word.reason}
     try:
         return approval_of(await ask.act(verdict, args))
     except Stale as stale:

@@ -25,6 +25,7 @@ class Item(BaseModel):
 
     id: str
     digest: str | None = None
+    confirm: str | None = Field(default=None, max_length=64, description="Its id, typed, where the policy asks for it.")
 
 
 class Batch(BaseModel):
@@ -57,7 +58,7 @@ async def _decide_item(ask: Ask, body: Batch, item: Item, at: int) -> dict[str, 
     try:
         if not item.digest:
             raise await ask.refuse(Invalid("digest_required", "say which revision you looked at: send its digest"))
-        args = {"ids": [item.id], "digest": item.digest, "comment": body.comment}
+        args = {"ids": [item.id], "digest": item.digest, "confirm": item.confirm, "comment": body.comment}
         reply = await ask.act(body.verdict, args, part=f"#{at}")
     except Refusal as refusal:
         refused = {"id": item.id, "ok": False, "code": refusal.code, "detail": refusal.message}

@@ -30,7 +30,7 @@ def routes() -> list[BaseRoute]:
             "/v1/press",
             press_button,
             methods=["POST"],
-            operation=_operation("Press the button with that token.", token=True, comment=False),
+            operation=_operation("Press the button with that token.", token=True, comment=False, confirm=False),
         ),
     ]
 
@@ -63,8 +63,8 @@ async def _as_operator(ask: Ask, text: str) -> Reply:
 async def press_button(ask: Ask) -> Response:
     """The reply of a pressed button."""
     token = await _text(ask, "token")
-    comment = await _text(ask, "comment") if ask.body.get("comment") is not None else None
-    reply = await ask.hub.handle(_inbound(ask, press=token, comment=comment))
+    said = {name: await _text(ask, name) for name in ("comment", "confirm") if ask.body.get(name) is not None}
+    reply = await ask.hub.handle(_inbound(ask, press=token, **said))
     return of_reply(reply, answered=False) or answer(reply.as_json())
 
 

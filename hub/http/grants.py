@@ -30,6 +30,7 @@ class NewGrant(BaseModel):
     seconds: int | str = Field(description="For how long: seconds, or as it is said: 30m.")
     times: int = Field(ge=1, le=1000)
     digest: str | None = None
+    confirm: str | None = Field(default=None, max_length=64, description="The approval's id, typed, where asked for.")
     comment: str | None = Field(default=None, max_length=4096)
 
 

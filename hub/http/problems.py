@@ -58,6 +58,7 @@ _REFUSED_PRESS = {
     **dict.fromkeys(("key_may_not_decide", "may_not_stop"), 403),
     **dict.fromkeys(("unknown_press", "not_found"), 404),
     **dict.fromkeys(("usage", "invalid_characters", "digest_required"), 400),
+    **dict.fromkeys(("confirmation_required", "confirmation_wrong"), 400),
     "unknown_sender": 401,
 }
 _RESERVED = frozenset({"type", "title", "status", "detail", "code", "instance"})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from house import House, housed
+from house import CONFIG, House, housed
 
 from commands import deciding
 from core.approvals.shown import READING_US, note_shown
@@ -129,3 +129,16 @@ async def test_what_changed_since_it_was_shown_is_not_decided(house: House) -> N
     await say(house, "cai", f"edit {one['id']} name=eve")
     reply = await say(house, "bo", "approve all")
     assert [each["id"] for each in reply.data["items"]] == [two["id"]]
+
+
+async def test_where_ids_are_typed_all_approves_nothing_and_naming_them_does(tmp_path: Path) -> None:
+    typed = CONFIG.replace("require: [{group: sre, count: 2}]", "require: [{group: sre, count: 2}]\n    confirm: typed")
+    async with housed(tmp_path, typed) as house:
+        one, two = await house.review("cai"), await house.review("cai")
+        await shown(house, "bo", one, two)
+        reply = await say(house, "bo", "approve all")
+        assert [each["code"] for each in reply.data["items"]] == ["confirmation_required"] * 2
+        assert await states(house, one, two) == [("REVIEWING", 0)] * 2
+        assert (await say(house, "bo", f"approve {one['id'].lower()} {two['id']}")).ok
+        assert await states(house, one, two) == [("REVIEWING", 1)] * 2
+        assert (await say(house, "ana", "reject all because no")).data["items"] == []

@@ -104,6 +104,13 @@ async def test_a_forward_and_a_reason_with_hidden_characters_decide_nothing() ->
         assert len(desk.sent) == 1
 
 
+async def test_a_reply_may_name_the_request_and_decides_nothing_when_it_names_another() -> None:
+    for words, decided in (("approve A1", ["A1"]), ("Approved a1.", ["a1"]), ("approve", [None]), ("approve A2", [])):
+        desk = Desk()
+        await desk.take(written(BO, desk.reply_to, f"{words}\n"))
+        assert [each.confirm for each in desk.hub.acted] == decided, words
+
+
 async def test_short_replies_decide_only_where_the_policy_says_so() -> None:
     for allowed in (False, True):
         desk = Desk(short_replies=allowed)

@@ -147,6 +147,20 @@ async def test_a_mail_alone_releases_nothing_that_asks_for_more(tmp_path: Path) 
         assert decision["assurance"] == "signed_in"
 
 
+async def test_where_the_policy_asks_for_it_the_form_has_a_field_and_the_hub_reads_it(tmp_path: Path) -> None:
+    async with mailed(tmp_path, BY_MAIL.replace("min_assurance", "confirm: typed, min_assurance")) as it:
+        page = await it.client.get(it.path)
+        assert f"Type {it.name} to confirm" in page.text
+        assert page.text.count('name="confirm"') == 1, "rejecting needs none"
+        for given in ({}, {"confirm": "yes"}):
+            refused = await it.post(choice="approve", nonce=await it.nonce(), **given)
+            assert refused.status_code == 409
+            assert it.name in refused.text
+            assert (await it.bench.state(it.name))["state"] == "REVIEWING"
+        assert (await it.post(choice="approve", nonce=await it.nonce(), confirm=it.name)).status_code == 303
+        await it.bench.until_state(it.name, "COMPLETED")
+
+
 async def test_whoever_is_signed_in_as_somebody_else_decides_nothing_here(tmp_path: Path) -> None:
     async with mailed(tmp_path) as it:
         it.client.cookies.set("interlock_session", await it.bench.cookie("ana"))

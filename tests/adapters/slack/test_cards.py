@@ -293,3 +293,42 @@ def test_slacks_references_are_read_as_they_were_typed(typed: str, read: str) ->
 def test_an_account_may_be_named_by_workspace_or_by_organisation() -> None:
     assert Account(user="U1", team="T1", enterprise="E1").identities == ("T1/U1", "E1/U1")
     assert Account(user="W1", team="", enterprise="E1").identities == ("E1/W1",)
+
+
+@pytest.mark.anyio
+async def test_where_the_policy_asks_for_it_the_id_is_typed_in_a_dialog(office: Any) -> None:
+    typed = 'policies:\n  - {name: default, require: [{group: sre, count: 1}], confirm: typed, ask: ["slack:#prod"]}\n'
+    async with office(policies=typed) as o:
+        card = await o.card()
+        assert "A1 is typed as well: policy default asks for it" in card.words
+        button = card.button("Approve")
+        assert (button["text"]["text"], "confirm" in button) == ("Approve…", False)
+        await o.send(o.far.press(button, card, user="U2"))
+        await until(lambda: len(o.far.views) == 1)
+        (first,) = o.far.views
+        assert "Type A1 to confirm" in str(o.far.views[first]["blocks"])
+        assert (await o.bench.state("A1"))["state"] == "REVIEWING"
+        await o.send(o.far.submit(first, "yes"))
+        await until(lambda: o.far.views[first]["title"]["text"] == "Not recorded")
+        assert "what you typed is not A1" in str(o.far.views[first]["blocks"])
+        assert (await o.bench.state("A1"))["state"] == "REVIEWING"
+
+        await o.send(o.far.press(button, card, user="U2", trigger="t2"))
+        await until(lambda: len(o.far.views) == 2)
+        second = next(each for each in o.far.views if each != first)
+        await o.send(o.far.submit(second, "a1"))
+        await until(lambda: o.far.views[second]["title"]["text"] == "Recorded")
+        await o.bench.until_state("A1", "COMPLETED")
+        assert (await o.bench.state("A1"))["decisions"][0]["by"]["id"] == "bo"
+
+
+@pytest.mark.anyio
+async def test_a_button_that_acts_at_once_does_not_get_around_the_dialog(office: Any) -> None:
+    typed = "policies:\n  - {name: default, require: [{group: sre, count: 1}], confirm: typed}\n"
+    async with office(policies=typed.replace("typed}", 'typed, ask: ["slack:#prod"]}')) as o:
+        card = await o.card()
+        forged = card.button("Approve") | {"action_id": "interlock.press.0"}
+        await o.send(o.far.press(forged, card, user="U2"))
+        await until(lambda: len(o.far.answers) == 1)
+        assert "asks you to type A1" in o.far.answers[0]["text"]
+        assert (await o.bench.state("A1"))["state"] == "REVIEWING"

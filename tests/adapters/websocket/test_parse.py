@@ -24,7 +24,10 @@ def test_each_type_of_frame_is_read() -> None:
         id="c1", text="status", key=None
     )
     assert frame_of('{"type": "press", "id": 7, "token": "t", "comment": "ok"}') == PressFrame(
-        id=7, token="t", comment="ok"
+        id=7, token="t", comment="ok", confirm=None
+    )
+    assert frame_of('{"type": "press", "token": "t", "confirm": "A1"}') == PressFrame(
+        id=None, token="t", comment=None, confirm="A1"
     )
     assert frame_of('{"type": "subscribe", "after": 4, "events": ["approval:approved"]}') == SubscribeFrame(
         after=4, events=frozenset({"approval:approved"}), cards="live"

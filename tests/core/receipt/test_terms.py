@@ -11,7 +11,7 @@ from config.policy_schema import Policy as Written
 from core.errors import Invalid
 from core.receipt.terms import KNOWN, terms
 
-COUNTED = ("name", "require", "allow", "distinct_people", "min_assurance", "delegation", "reject", "veto")
+COUNTED = ("name", "require", "allow", "distinct_people", "min_assurance", "confirm", "delegation", "reject", "veto")
 names = st.sampled_from(["sre", "ops", "security"])
 requirements = st.one_of(
     st.builds(lambda group, count: {"group": group, "count": count}, names, st.integers(1, 5)),
@@ -22,6 +22,7 @@ written = st.fixed_dictionaries(
     optional={
         "distinct_people": st.integers(1, 5),
         "min_assurance": st.sampled_from(["email", "chat", "signed_in", "passkey"]),
+        "confirm": st.sampled_from(["press", "typed"]),
         "delegation": st.sampled_from(["any", "members", "none"]),
         "reject": st.integers(1, 4),
         "veto": st.lists(names, max_size=2),

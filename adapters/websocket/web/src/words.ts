@@ -189,7 +189,7 @@ const WORDS = {
   "decide.reason": "Why? Who asked will read it.",
   "decide.reason.missing": "Say why, in a few words.",
   "decide.comment.maybe": "A comment, if you like",
-  "decide.type": "Type {id} to confirm: several people must agree on this one.",
+  "decide.type": "Type {id} to confirm: the policy asks for it.",
   "decide.type.wrong": "That is not {id}.",
   "decide.seen": "Revision {revision}, digest {digest}, asked by {name}",
 
@@ -202,8 +202,7 @@ const WORDS = {
   "batch.lead": "Each is decided for itself, on the revision that you see here.",
   "batch.approve": "Approve {count}",
   "batch.reject": "Reject {count}",
-  "batch.type": "Type {count} to confirm: among these are requests on which several people must agree.",
-  "batch.type.wrong": "That is not {count}.",
+  "batch.type": "type {id}",
   "batch.ok": "decided",
   "batch.refused": "refused",
   "batch.clear": "Choose none",

@@ -1,60 +1,31 @@
-import { useId, useState } from "react";
-
 import { Over } from "../ui/Over";
+import { Question } from "../ui/Question";
 import type { HeldLease } from "../wire/frames";
 import { t } from "../words";
 
+interface Props {
+  readonly lease: HeldLease;
+  readonly onDo: (reason: string) => void;
+  readonly onClose: () => void;
+}
+
 /** The last look before another's lease is ended. */
-export function Break({
-  lease,
-  onDo,
-  onClose,
-}: {
-  lease: HeldLease;
-  onDo: (reason: string) => void;
-  onClose: () => void;
-}) {
-  const [reason, setReason] = useState("");
-  const [wrong, setWrong] = useState("");
-  const names = { reason: useId(), wrong: useId() };
+export function Break({ lease, onDo, onClose }: Props) {
   return (
     <Over title={t("decide.break", { id: lease.lock_id })} lead={t("decide.break.lead")} onClose={onClose}>
-      <form
-        className="decide mt-4"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (reason.trim()) onDo(reason.trim());
-          else setWrong(t("decide.reason.missing"));
-        }}
+      <Question
+        label={t("leases.why")}
+        needed
+        most={500}
+        go={t("decide.break.go")}
+        danger
+        onDo={({ comment }) => onDo(comment)}
+        onClose={onClose}
       >
-        <p className="mb-3">
+        <p className="my-4">
           <code>{lease.resources.join(", ")}</code> · {lease.principal}
         </p>
-        <label htmlFor={names.reason} className="label mb-1 block">
-          {t("leases.why")}
-        </label>
-        <textarea
-          id={names.reason}
-          className="field"
-          rows={3}
-          maxLength={500}
-          autoFocus
-          value={reason}
-          aria-describedby={names.wrong}
-          onChange={(event) => setReason(event.target.value)}
-        />
-        <p id={names.wrong} role="alert" className="wrong mt-1 min-h-5 text-[13px] text-bad">
-          {wrong}
-        </p>
-        <div className="mt-2 flex justify-end gap-2">
-          <button type="button" className="button" onClick={onClose}>
-            {t("app.cancel")}
-          </button>
-          <button type="submit" className="button primary danger go">
-            {t("decide.break.go")}
-          </button>
-        </div>
-      </form>
+      </Question>
     </Over>
   );
 }

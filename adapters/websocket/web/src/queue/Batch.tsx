@@ -1,24 +1,15 @@
 import { useMutation } from "@tanstack/react-query";
-import { CircleAlert, CircleCheck } from "lucide-react";
-import { useId, useState } from "react";
+import { useState } from "react";
 
-import { show } from "../text/show";
 import { Over } from "../ui/Over";
+import { isSame, Question } from "../ui/Question";
 import { send } from "../wire/http";
 import { look } from "../wire/hub";
 import { t } from "../words";
+import { BatchRow, type Result } from "./BatchRow";
 import { entries, type Entry } from "./entries";
-import { risk } from "./standing";
 
 export type Verdict = "approve" | "reject";
-
-interface Result {
-  readonly id: string;
-  readonly ok: boolean;
-  readonly code?: string;
-  readonly detail?: string;
-  readonly state: string | null;
-}
 
 interface Props {
   readonly verdict: Verdict;
@@ -31,19 +22,19 @@ interface Props {
 export function Batch({ verdict, chosen: given, onClose, onDone }: Props) {
   // What was chosen stays what it was while it is decided, whatever arrives meanwhile.
   const [chosen] = useState(given);
-  const [comment, setComment] = useState("");
-  const [confirmed, setConfirmed] = useState("");
-  const [wrong, setWrong] = useState("");
-  const names = { comment: useId(), confirm: useId(), wrong: useId() };
-  const typed = verdict === "approve" && chosen.some(({ approval }) => risk(approval) === "high");
+  const [typed, setTyped] = useState<Readonly<Record<string, string>>>({});
+  const [wrong, setWrong] = useState<string>();
+  const toType = chosen.filter(({ approval }) => verdict === "approve" && approval.confirm === "typed");
   const deciding = useMutation({
-    mutationFn: () => {
-      const items = chosen.map(({ approval }) => ({ id: approval.id, digest: approval.digest }));
-      const body = { verdict, items, ...(comment.trim() ? { comment: comment.trim() } : {}) };
+    mutationFn: (comment: string) => {
+      const items = chosen.map(({ approval: { id, digest } }) => {
+        const confirm = typed[id]?.trim();
+        return { id, digest, ...(confirm ? { confirm } : {}) };
+      });
+      const body = { verdict, items, ...(comment ? { comment } : {}) };
       return send<{ items: Result[] }>("POST", "/v1/approvals/batch", { body });
     },
     onMutate: () => chosen.forEach(({ approval }) => entries.press(approval.id, verdict)),
-    onError: (error) => setWrong(error.message),
     onSuccess: ({ items }) => onDone(items.filter((each) => each.ok).map((each) => each.id)),
     onSettled: () =>
       chosen.forEach(({ approval }) => {
@@ -53,11 +44,10 @@ export function Batch({ verdict, chosen: given, onClose, onDone }: Props) {
   });
   const results = new Map(deciding.data?.items.map((each) => [each.id, each]));
   const done = [...results.values()].filter((each) => each.ok).length;
-  const submit = () => {
-    if (verdict === "reject" && !comment.trim()) setWrong(t("decide.reason.missing"));
-    else if (typed && confirmed.trim() !== String(chosen.length))
-      setWrong(t("batch.type.wrong", { count: chosen.length }));
-    else deciding.mutate();
+  const decide = (comment: string) => {
+    const missing = toType.find(({ approval: { id } }) => !isSame(typed[id] ?? "", id));
+    setWrong(missing && t("decide.type", { id: missing.approval.id }));
+    if (!missing) deciding.mutate(comment);
   };
   return (
     <Over
@@ -67,85 +57,29 @@ export function Batch({ verdict, chosen: given, onClose, onDone }: Props) {
       wide
     >
       <ul className="batch my-4 grid max-h-[45dvh] gap-px overflow-auto rounded-lg border border-line" tabIndex={0}>
-        {chosen.map(({ approval, card }) => {
-          const result = results.get(approval.id);
-          const runs = card?.fields.find((field) => field.label === "Runs")?.value;
-          return (
-            <li key={approval.id} data-id={approval.id} data-ok={result?.ok} className="bg-sunken px-3.5 py-2.5">
-              <p className="flex items-center gap-2.5">
-                <span className="font-mono text-[12px] text-muted">{approval.id}</span>
-                <span className="min-w-0 flex-1 truncate font-medium">{show(approval.title)}</span>
-                {result &&
-                  (result.ok ? (
-                    <CircleCheck size={17} className="text-good" aria-label={t("batch.ok")} />
-                  ) : (
-                    <CircleAlert size={17} className="text-bad" aria-label={t("batch.refused")} />
-                  ))}
-              </p>
-              {runs !== undefined && !result && (
-                <p className="mt-1 truncate font-mono text-[12px] text-muted" title={runs}>
-                  $ {runs}
-                </p>
-              )}
-              {result && !result.ok && <p className="mt-1 text-[13px] text-bad">{result.detail ?? result.code}</p>}
-              {result?.ok && (
-                <p className="mt-1 text-[13px] text-muted">{result.state?.replaceAll("_", " ").toLowerCase()}</p>
-              )}
-            </li>
-          );
-        })}
+        {chosen.map((entry) => (
+          <BatchRow
+            key={entry.approval.id}
+            entry={entry}
+            result={results.get(entry.approval.id)}
+            {...(toType.includes(entry) && {
+              typed: typed[entry.approval.id] ?? "",
+              onType: (text: string) => setTyped((before) => ({ ...before, [entry.approval.id]: text })),
+            })}
+          />
+        ))}
       </ul>
       {results.size === 0 ? (
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            submit();
-          }}
-        >
-          {typed && (
-            <div className="mb-3">
-              <label htmlFor={names.confirm} className="label mb-1 block">
-                {t("batch.type", { count: chosen.length })}
-              </label>
-              <input
-                id={names.confirm}
-                className="field confirm font-mono"
-                autoComplete="off"
-                inputMode="numeric"
-                value={confirmed}
-                onChange={(event) => setConfirmed(event.target.value)}
-              />
-            </div>
-          )}
-          <label htmlFor={names.comment} className="label mb-1 block">
-            {verdict === "reject" ? t("decide.reason") : t("decide.comment.maybe")}
-          </label>
-          <textarea
-            id={names.comment}
-            className="field"
-            rows={2}
-            maxLength={4096}
-            autoFocus
-            value={comment}
-            aria-describedby={names.wrong}
-            onChange={(event) => setComment(event.target.value)}
-          />
-          <p id={names.wrong} role="alert" className="wrong mt-1 min-h-5 text-[13px] text-bad">
-            {wrong}
-          </p>
-          <div className="mt-2 flex justify-end gap-2">
-            <button type="button" className="button" onClick={onClose}>
-              {t("app.cancel")}
-            </button>
-            <button
-              type="submit"
-              disabled={deciding.isPending}
-              className={`button primary go ${verdict === "reject" ? "danger" : ""}`}
-            >
-              {t(`batch.${verdict}`, { count: chosen.length })}
-            </button>
-          </div>
-        </form>
+        <Question
+          label={verdict === "reject" ? t("decide.reason") : t("decide.comment.maybe")}
+          needed={verdict === "reject"}
+          go={t(`batch.${verdict}`, { count: chosen.length })}
+          danger={verdict === "reject"}
+          busy={deciding.isPending}
+          error={wrong ?? deciding.error?.message}
+          onDo={({ comment }) => decide(comment)}
+          onClose={onClose}
+        />
       ) : (
         <div className="flex justify-end">
           <button type="button" className="button primary" autoFocus onClick={onClose}>

@@ -131,9 +131,9 @@ export function Queue() {
         <Decide
           intent={intent}
           onClose={() => setIntent(null)}
-          onDo={(comment) => {
+          onDo={(given) => {
             setIntent(null);
-            void perform(intent, comment);
+            void perform(intent, given);
           }}
         />
       )}

@@ -1,6 +1,7 @@
 // What can be done with an approval, and how it reaches the hub. Buttons of the card are pressed by their token.
 
 import { toast } from "../app/toasts";
+import type { Given } from "../ui/Question";
 import { send, Problem } from "../wire/http";
 import { look, press } from "../wire/hub";
 import type { Button } from "../wire/frames";
@@ -32,10 +33,10 @@ export function needsReason(choice: string): boolean {
 }
 
 /** Do it: shown at once, and taken back when the hub refuses. Whether it was done. */
-export async function perform({ entry, choice, button }: Intent, comment: string): Promise<boolean> {
+export async function perform({ entry, choice, button }: Intent, { comment, confirm }: Given): Promise<boolean> {
   const { id } = entry.approval;
   entries.press(id, choice);
-  const refused = await (button?.token ? pressed(button.token, comment) : operated(id, choice, comment));
+  const refused = await (button?.token ? pressed(button.token, comment, confirm) : operated(id, choice, comment));
   if (refused === null) {
     const said = maybe(`done.${choice}`, { id });
     if (said) toast({ kind: "good", text: said });
@@ -46,8 +47,8 @@ export async function perform({ entry, choice, button }: Intent, comment: string
   return refused === null;
 }
 
-async function pressed(token: string, comment: string): Promise<string | null> {
-  const reply = await press(token, comment || undefined);
+async function pressed(token: string, comment: string, confirm: string): Promise<string | null> {
+  const reply = await press(token, comment, confirm);
   return reply.ok ? null : reply.text;
 }
 

@@ -34,6 +34,7 @@ function approval(id: string, more: Partial<Approval> = {}): Approval {
     channel: "page",
     policy: "default",
     allow: false,
+    confirm: "press",
     min_assurance: "chat",
     commands: {},
     requirements: [{ group: "sre", count: 1, have: 0, by: [] }],

@@ -80,9 +80,9 @@ export default function Remote() {
         <Decide
           intent={intent}
           onClose={() => setIntent(null)}
-          onDo={(comment) => {
+          onDo={(given) => {
             setIntent(null);
-            void perform(intent, comment);
+            void perform(intent, given);
           }}
         />
       )}

@@ -6,6 +6,7 @@ export interface Button {
   choice: string;
   token: string | null;
   style: "primary" | "danger" | "plain";
+  confirm: string | null;
 }
 
 /** One labelled line of a card. `code` is shown in a fixed-width font, exactly and escaped. */
@@ -142,6 +143,7 @@ export interface Approval {
   policy: string;
   allow: boolean;
   min_assurance: string | null;
+  confirm: "press" | "typed";
   commands: Record<string, unknown>;
   requirements: Requirement[];
   rejections: Rejections;
@@ -424,6 +426,7 @@ export interface PressFrame {
   id?: string | number | null;
   token: string;
   comment?: string | null;
+  confirm?: string | null;
 }
 
 /** A wish to see one approval as it is now. */

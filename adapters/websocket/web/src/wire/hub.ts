@@ -44,8 +44,8 @@ export function command(text: string): Promise<Reply> {
   return asked({ type: "command", text });
 }
 
-export function press(token: string, comment?: string): Promise<Reply> {
-  return asked({ type: "press", token, ...(comment ? { comment } : {}) });
+export function press(token: string, comment: string, confirm: string): Promise<Reply> {
+  return asked({ type: "press", token, ...(comment ? { comment } : {}), ...(confirm ? { confirm } : {}) });
 }
 
 /** One approval as it is now; what is answered is kept like everything that arrives. */
