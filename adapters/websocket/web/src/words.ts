@@ -190,6 +190,7 @@ const WORDS = {
   "decide.reason.missing": "Say why, in a few words.",
   "decide.comment.maybe": "A comment, if you like",
   "decide.type": "Type {id} to confirm: the policy asks for it.",
+  "decide.type.missing": "Type {id} first.",
   "decide.type.wrong": "That is not {id}.",
   "decide.seen": "Revision {revision}, digest {digest}, asked by {name}",
 

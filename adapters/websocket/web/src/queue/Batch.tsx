@@ -46,7 +46,7 @@ export function Batch({ verdict, chosen: given, onClose, onDone }: Props) {
   const done = [...results.values()].filter((each) => each.ok).length;
   const decide = (comment: string) => {
     const missing = toType.find(({ approval: { id } }) => !isSame(typed[id] ?? "", id));
-    setWrong(missing && t("decide.type", { id: missing.approval.id }));
+    setWrong(missing && t("decide.type.missing", { id: missing.approval.id }));
     if (!missing) deciding.mutate(comment);
   };
   return (
@@ -63,6 +63,7 @@ export function Batch({ verdict, chosen: given, onClose, onDone }: Props) {
             entry={entry}
             result={results.get(entry.approval.id)}
             {...(toType.includes(entry) && {
+              first: entry === toType[0],
               typed: typed[entry.approval.id] ?? "",
               onType: (text: string) => setTyped((before) => ({ ...before, [entry.approval.id]: text })),
             })}
@@ -76,6 +77,7 @@ export function Batch({ verdict, chosen: given, onClose, onDone }: Props) {
           go={t(`batch.${verdict}`, { count: chosen.length })}
           danger={verdict === "reject"}
           busy={deciding.isPending}
+          eager={toType.length === 0}
           error={wrong ?? deciding.error?.message}
           onDo={({ comment }) => decide(comment)}
           onClose={onClose}

@@ -19,11 +19,13 @@ interface Props {
   readonly result: Result | undefined;
   /** What was typed so far, where its id has to be. */
   readonly typed?: string;
+  /** Whether it is the first such one. */
+  readonly first?: boolean;
   readonly onType?: (text: string) => void;
 }
 
 /** One of several that are decided together: what runs, what has to be typed, and what became of it. */
-export function BatchRow({ entry: { approval, card }, result, typed, onType }: Props) {
+export function BatchRow({ entry: { approval, card }, result, typed, first = false, onType }: Props) {
   const { id } = approval;
   const runs = card?.fields.find((field) => field.label === "Runs")?.value;
   return (
@@ -51,6 +53,7 @@ export function BatchRow({ entry: { approval, card }, result, typed, onType }: P
           autoComplete="off"
           autoCapitalize="characters"
           spellCheck={false}
+          autoFocus={first}
           maxLength={64}
           value={typed}
           onChange={(event) => onType(event.target.value)}

@@ -18,6 +18,8 @@ interface Props {
   readonly go: string;
   readonly danger?: boolean;
   readonly busy?: boolean;
+  /** Whether its first field takes the focus. */
+  readonly eager?: boolean;
   /** What went wrong after it was sent. */
   readonly error?: string | undefined;
   readonly onDo: (given: Given) => void;
@@ -35,6 +37,7 @@ export function Question({
   go,
   danger = false,
   busy = false,
+  eager = true,
   error,
   onDo,
   onClose,
@@ -51,7 +54,7 @@ export function Question({
   const submit = () => {
     if (busy) return;
     if (confirm !== null && !isSame(typed, confirm)) {
-      setWrong(t("decide.type.wrong", { id: confirm }));
+      setWrong(t(typed.trim() ? "decide.type.wrong" : "decide.type.missing", { id: confirm }));
       confirmation.current?.focus();
     } else if (needed && !comment.trim()) {
       setWrong(t("decide.reason.missing"));
@@ -86,7 +89,7 @@ export function Question({
             autoComplete="off"
             autoCapitalize="characters"
             spellCheck={false}
-            autoFocus
+            autoFocus={eager}
             maxLength={64}
             value={typed}
             aria-describedby={names.wrong}
@@ -103,7 +106,7 @@ export function Question({
         className="field"
         rows={needed ? 3 : 2}
         maxLength={most}
-        autoFocus={confirm === null}
+        autoFocus={eager && confirm === null}
         value={comment}
         aria-describedby={names.wrong}
         onChange={(event) => setComment(event.target.value)}
