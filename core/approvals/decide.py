@@ -11,7 +11,6 @@ from core.approvals import grant
 from core.approvals.approval import Approval, change, find
 from core.approvals.backing import NONE, backed, backing, undermine
 from core.approvals.closing import close
-from core.approvals.confirm import confirmed
 from core.approvals.decision import Again, Decision, Verdict, add, decisions, votes, withdraw_own
 from core.approvals.delegation import proxies
 from core.approvals.flags import is_in_force
@@ -29,6 +28,7 @@ from core.leases.ending import end_for_approval
 from core.people.assurance import Assurance, demand_assurance
 from core.people.directory import HUB, Kind, Principal
 from core.policy.ballot import Ballot, Vote
+from core.policy.confirm import confirmed
 from core.policy.counting import count_on, rejected
 from core.policy.hours import after
 from core.policy.policy import Hours, Policy
@@ -89,7 +89,7 @@ def decide(
     _demand_digest(approval, digest)
     demand_assurance(assurance, policy.min_assurance if verdict == "approve" else Assurance.EMAIL)
     if verdict == "approve":
-        evidence = {**evidence, **confirmed(approval, policy, typed)}
+        evidence = {**evidence, **confirmed(policy, approval.name, typed)}
     if again is not None:
         grant.demand_grantable(approval, policy, again)
     mine = [each for each in given if each.by == by.id]

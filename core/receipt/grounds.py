@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from core.approvals.confirm import TYPED
 from core.audit.entry import Entry
 from core.errors import Invalid
 from core.people.assurance import Assurance
 from core.people.directory import Directory, Kind, Principal
 from core.policy.ballot import Ballot, Vote
+from core.policy.confirm import TYPED
 from core.policy.counting import count_on, lack
 from core.policy.policy import Policy
 from core.receipt.decided import Decided, Voices

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.approvals.approval import Approval
 from core.errors import Invalid
 from core.policy.policy import Policy
 
@@ -16,19 +15,16 @@ TYPED = "typed"
 """The member of a decision's evidence that says what was typed."""
 
 
-def names(said: str | None, approval: str) -> bool:
-    """Whether what was typed is the id of that approval, in whatever case and with blanks around it."""
-    return said is not None and said.strip().upper() == approval
+def confirmed(policy: Policy, name: str, said: str | None) -> Mapping[str, str]:
+    """What the evidence of an approval says of it; `name` is the request's id, typed in whatever case.
 
-
-def confirmed(approval: Approval, policy: Policy, said: str | None) -> Mapping[str, str]:
-    """What a decision's evidence says of it. Raises Invalid `confirmation_required`, `confirmation_wrong`."""
+    Raises Invalid `confirmation_required`, `confirmation_wrong`.
+    """
     if policy.confirm != "typed":
         return {}
-    name = approval.name
     if not said:
         why = f"policy {policy.name} asks you to type {name} to approve it; the command `approve {name}` does"
         raise Invalid("confirmation_required", why, confirm=name)
-    if not names(said, name):
+    if said.strip().upper() != name:
         raise Invalid("confirmation_wrong", f"what you typed is not {name}; nothing was approved", confirm=name)
     return {TYPED: name}
