@@ -66,7 +66,8 @@ async def _say(hub: Hub, line: str) -> str:
         verb, args = parse(text, hub.registry, hub.world.actions)
         name = args["id"] if "id" in args else args["ids"][0]
         seen = await hub.db.read(view, hub.world, int(name[1:]))
-        given = {"command": Command(verb=verb.name, args={**args, "digest": seen["digest"]})}
+        typed = {"confirm": name} if verb.name in ("approve", "grant") else {}
+        given = {"command": Command(verb=verb.name, args={**args, **typed, "digest": seen["digest"]})}
     reply = await hub.handle(Inbound(channel="page", sender=Sender(principal=who), assurance=Assurance.CHAT, **given))
     assert reply.ok == (mark == ":"), f"{line}: {reply.text}"
     if reply.approval is not None:
