@@ -27,7 +27,7 @@ page: $(VENV)/.run
 
 test: $(VENV)/.dev page
 	$(BIN)/python .ci/page.py test
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

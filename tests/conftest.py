@@ -33,6 +33,18 @@ settings.register_profile("interlock", deadline=None)
 settings.load_profile("interlock")
 
 
+SLOWEST = (
+    *("journeys/test_crash.py", "email/test_faults.py", "email/test_lab.py", "journeys/test_shell.py"),
+    *("journeys/test_page_", "journeys/", "hub/client/"),
+)
+"""Where the tests are that take minutes, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that no worker is left alone with it in the end."""
+    items.sort(key=lambda item: next((at for at, part in enumerate(SLOWEST) if part in item.nodeid), len(SLOWEST)))
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"

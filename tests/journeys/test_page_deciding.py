@@ -155,7 +155,9 @@ def test_nothing_is_wider_than_the_window(visit: Visit) -> None:
 def test_without_scripts_a_request_can_be_read_and_decided_by_a_form(visit: Visit, standing_hub: HubProcess) -> None:
     made = standing_hub.json("ask", "touch", "name=plain", "--because", "no scripts", "--no-wait", as_="ana")
     name = made["id"] if "id" in made else made["approval"]["id"]
-    bo = visit("bo", java_script_enabled=False)
+    bo = visit(None, java_script_enabled=False)
+    bo.page.goto(bo.link("bo"))
+    bo.page.get_by_role("button").click()
     for _ in range(100):
         bo.page.goto(f"{standing_hub.url}/approvals/{name}")
         if bo.page.locator(".card[data-state=REVIEWING]").count():

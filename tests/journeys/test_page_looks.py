@@ -151,9 +151,7 @@ def test_a_hundred_thousand_characters_are_shown_piece_by_piece(start_hub: Any, 
 
 def test_the_page_lets_in_nothing_from_elsewhere_and_first_loads_little(visit: Visit) -> None:
     bo = visit(None)
-    with bo.hub.client("ana") as http:
-        link = http.post("/v1/login-links", json={"principal": "bo"}).json()["path"]
-    bo.page.goto(bo.hub.url + link)
+    bo.page.goto(bo.link("bo"))
     with bo.page.expect_response(bo.hub.url + "/") as found:
         bo.page.get_by_role("button").click()
     bo.live()
