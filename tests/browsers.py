@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from evidence import keep
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, sync_playwright
 from processes import HubProcess
 from servers import missing
@@ -39,10 +40,6 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-FAILED = Path(__file__).parents[1] / "build" / "page"
-"""Where a failed test leaves what its visitors saw: a picture, and a trace for `playwright show-trace`."""
-
-
 class Visitor:
     """One person at one browser. Anything that the browser complains about is kept in `complaints`."""
 
@@ -72,13 +69,13 @@ class Visitor:
         if not request.url.startswith((self.hub.url, "data:")):
             self.elsewhere.append(request.url)
 
-    def leave(self, failed_as: str | None = None) -> None:
-        """The browser is closed; with `failed_as` what it showed is kept under that name."""
-        if failed_as is not None:
-            where = FAILED / f"{failed_as}-{self.person}"
-            self.page.screenshot(path=where.with_suffix(".png"))
-            self.context.tracing.stop(path=where.with_suffix(".zip"))
-        self.context.close()
+    def leave(self, failed_as: Path | None = None) -> None:
+        """The browser is closed; with `failed_as` what it showed is kept in files of that name."""
+        try:
+            if failed_as is not None:
+                keep(self.page, failed_as)
+        finally:
+            self.context.close()
 
     def link(self, person: str) -> str:
         """A new sign-in link of that person."""

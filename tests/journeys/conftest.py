@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsers import FAILED, Visitor, chromium
+from browsers import Visitor, chromium
 from playwright.sync_api import Browser
 from processes import ACTIONS, PEOPLE, HubProcess, StartHub
 
@@ -78,7 +78,7 @@ _FAILED = pytest.StashKey[bool]()
 
 @pytest.fixture
 def visitor_at(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Visitor]]:
-    """Opens browsers at a hub, and closes them; of a failed test they leave a picture and a trace."""
+    """Opens browsers at a hub, and closes them; those of a failed test leave what they saw in build/page."""
     visitors: list[Visitor] = []
 
     def open_one(hub: HubProcess, person: str | None, **how: Any) -> Visitor:
@@ -87,10 +87,9 @@ def visitor_at(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Cal
 
     yield open_one
     failed = request.node.stash.get(_FAILED, False)
-    if failed:
-        FAILED.mkdir(parents=True, exist_ok=True)
-    for visitor in visitors:
-        visitor.leave(re.sub(r"\W+", "-", request.node.name)[:80] if failed else None)
+    name = request.config.rootpath / "build" / "page" / re.sub(r"\W+", "-", request.node.name)[:80]
+    for number, visitor in enumerate(visitors, 1):
+        visitor.leave(Path(f"{name}-{number}-{visitor.person or 'nobody'}") if failed else None)
 
 
 @pytest.fixture
