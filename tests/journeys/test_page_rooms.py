@@ -152,6 +152,29 @@ def test_leases_show_who_holds_who_waits_and_can_be_given_back_or_broken(
     assert ana.complaints == cai.complaints == []
 
 
+def test_a_lease_whose_holder_is_silent_says_so_and_is_reclaimed(visit: Visit, standing_hub: HubProcess) -> None:
+    with standing_hub.client("deploy-bot") as http:
+        lease = http.post("/v1/leases/acquire", json={"resources": ["job:night"], "ttl_seconds": 20}).json()["lock_id"]
+    ana = visit("ana").live()
+    ana.go("leases")
+    silent = ana.page.locator(f".lease[data-id={lease}]")
+    expect(silent.locator(".break")).to_have_text("Break…")
+    ana.page.wait_for_timeout(20_000 * 2 / 3)
+    standing_hub.json("say", "lock job:other for 1h", as_="cai")  # any news of leases has the page look again
+    expect(silent.locator(".silent")).to_be_visible()
+    expect(silent.locator(".break")).to_have_text("Reclaim…")
+    silent.locator(".break").click()
+    expect(ana.page.locator(".decide textarea")).to_have_value(
+        re.compile("No sign of life from its holder since .* UTC")
+    )
+    ana.page.locator(".decide .go").click()
+    silent.wait_for(state="detached")
+    with standing_hub.client("deploy-bot") as http:
+        shown = http.get("/v1/events", params={"limit": 1000}).json()["items"]
+    assert any(each["event"] == "lease:broken" and each["subject"] == lease for each in shown)
+    assert ana.complaints == []
+
+
 def test_the_remote_control_completes_what_is_typed_and_acts_where_it_answers(visit: Visit) -> None:
     ana, bo = visit("ana").live(), visit("bo").live()
     ana.go("remote")

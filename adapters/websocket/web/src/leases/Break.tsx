@@ -1,3 +1,4 @@
+import { inUtc } from "../time/moments";
 import { Over } from "../ui/Over";
 import { Question } from "../ui/Question";
 import type { HeldLease } from "../wire/frames";
@@ -17,6 +18,7 @@ export function Break({ lease, onDo, onClose }: Props) {
         label={t("leases.why")}
         needed
         most={500}
+        draft={lease.silent ? t("leases.silent.why", { at: inUtc(lease.heartbeat_at) }) : ""}
         go={t("decide.break.go")}
         danger
         onDo={({ comment }) => onDo(comment)}

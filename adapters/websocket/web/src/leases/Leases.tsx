@@ -166,6 +166,11 @@ function Held({ lease, waiters, mayBreak, onRelease, onBreak }: HeldProps) {
           )}
         </p>
       </div>
+      {lease.silent && (
+        <span className="chip tone-warn silent" title={t("leases.silent.text")}>
+          {t("leases.silent")}
+        </span>
+      )}
       {lease.mode === "shared" && <span className="chip tone-plain">{t("leases.shared")}</span>}
       {isClosed ? (
         <span className="chip tone-warn" title={t("leases.closed.text")}>
@@ -186,7 +191,7 @@ function Held({ lease, waiters, mayBreak, onRelease, onBreak }: HeldProps) {
         )}
         {mayBreak && !mine && (
           <button type="button" className="button small danger break" onClick={onBreak}>
-            {t("leases.break")}
+            {t(lease.silent ? "leases.reclaim" : "leases.break")}
           </button>
         )}
       </span>

@@ -66,8 +66,12 @@ const CLOCK = new Intl.DateTimeFormat(undefined, {
 
 /** The exact time in the reader's zone, with UTC beside it. */
 export function exactly(iso: string): string {
-  const date = new Date(iso);
-  return `${EXACT.format(date)} (${date.toISOString().slice(0, 19).replace("T", " ")} UTC)`;
+  return `${EXACT.format(new Date(iso))} (${inUtc(iso)})`;
+}
+
+/** `2026-11-23 09:00:05 UTC`, for words that people in other zones read too. */
+export function inUtc(iso: string): string {
+  return `${new Date(iso).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
 const SHORT = new Intl.DateTimeFormat(undefined, {

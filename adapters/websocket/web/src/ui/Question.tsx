@@ -13,6 +13,8 @@ interface Props {
   /** Whether it cannot be left empty. */
   readonly needed: boolean;
   readonly most?: number;
+  /** What stands there to begin with. */
+  readonly draft?: string;
   /** What has to be typed before it is done; null where the press is enough. */
   readonly confirm?: string | null;
   readonly go: string;
@@ -33,6 +35,7 @@ export function Question({
   label,
   needed,
   most = 4096,
+  draft = "",
   confirm = null,
   go,
   danger = false,
@@ -44,7 +47,7 @@ export function Question({
   children,
   ...marks
 }: Props & { "data-choice"?: string | undefined }) {
-  const [comment, setComment] = useState("");
+  const [comment, setComment] = useState(draft);
   const [typed, setTyped] = useState("");
   const [wrong, setWrong] = useState("");
   const reason = useRef<HTMLTextAreaElement>(null);
