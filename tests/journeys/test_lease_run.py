@@ -13,8 +13,10 @@ from processes import HubProcess
 
 
 def begin(hub: HubProcess, script: str, *options: str, as_: str = "ana") -> subprocess.Popen[str]:
-    """A command under a lease on env:prod that has said that it runs."""
-    return hub.begin("lease", "run", "env:prod", *options, "--", "sh", "-c", f"echo $$; {script}", as_=as_)
+    """A command under a lease on env:prod, once that is free; it says its process id first."""
+    return hub.begin(
+        "lease", "run", "env:prod", "--wait", "60", *options, "--", "sh", "-c", f"echo $$; {script}", as_=as_
+    )
 
 
 def pid_of(running: subprocess.Popen[str]) -> int:
@@ -85,12 +87,14 @@ def test_what_the_command_started_dies_with_it_when_the_lease_is_broken(standing
     assert gone(command) and gone(child)
 
 
-@pytest.mark.parametrize(("script", "code"), [("trap 'exit 7' TERM; sleep 60 & wait", 7), ("exec sleep 60", 128 + 15)])
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [("trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done", 7), ("echo ready; exec sleep 60", 128 + 15)],
+)
 def test_a_signal_reaches_the_command_whose_end_is_ours(standing_hub: HubProcess, script: str, code: int) -> None:
     running = begin(standing_hub, script)
-    command = pid_of(running)
-    if "wait" in script:
-        children_of(command)
+    pid_of(running)
+    assert running.stdout is not None and running.stdout.readline() == "ready\n"
     running.send_signal(signal.SIGTERM)
     assert settled(running)[0] == code
     assert standing_hub.json("lease", "list", as_="ana")["items"] == []
