@@ -41,7 +41,7 @@ async def test_a_lock_in_slack_and_a_lease_over_http_stand_in_one_queue(office: 
         assert (waits.status_code, waits.json()["position"]) == (202, 1)
         behind = await say(o, "lock env:prod because hotfix", "U3")
         assert "Ana Ruiz has env:prod (L1) until" in behind and "migration" in behind
-        assert "T2: you are 2nd in the queue" in behind
+        assert "T3: you are 2nd in the queue" in behind
 
         assert await say(o, "unlock L1", "U1") == "L1: given back"
         ticket = (await http(o, "bo", "GET", f"/v1/leases/tickets/{waits.json()['ticket']}")).json()
