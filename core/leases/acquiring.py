@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, and_, bindparam, func, select
+from sqlalchemy import BigInteger, and_, bindparam, case, func, select
 
 from core.errors import Conflict, Invalid
 from core.leases.finding import row_by_key
@@ -28,9 +28,10 @@ _live = and_(
     _lease.c.expires_at > bindparam("now_us", type_=BigInteger()),
 )
 _COUNTS = Statement(
-    select(_lease.c.state, func.count().label("live"))
-    .where(_live, _lease.c.state.in_(["held", "waiting"]))
-    .group_by(_lease.c.state)
+    select(
+        func.coalesce(func.sum(case((_lease.c.state == "held", 1), else_=0)), 0).label("held"),
+        func.coalesce(func.sum(case((_lease.c.state == "waiting", 1), else_=0)), 0).label("waiting"),
+    ).where(_live)
 )
 _RESOURCES = Statement(select(_lease.c.resources).where(_live, _lease.c.state == "waiting"))
 
@@ -83,10 +84,11 @@ def held(resources: tuple[str, ...], held_by: list[Holder]) -> Conflict:
 
 def check_leases(tx: Tx, principal: str, limits: LeaseLimits) -> int:
     """The principal may hold one more; how often it waits. Raises Conflict (`too_many_leases`)."""
-    live = {row["state"]: int(row["live"]) for row in tx.all(_COUNTS, principal=principal, now_us=tx.now_us)}
-    if live.get("held", 0) >= limits.leases:
+    live = tx.one(_COUNTS, principal=principal, now_us=tx.now_us)
+    assert live is not None
+    if live["held"] >= limits.leases:
         raise Conflict("too_many_leases", f"{principal} already holds {limits.leases} leases; release some first")
-    return live.get("waiting", 0)
+    return int(live["waiting"])
 
 
 def _check_tickets(tx: Tx, request: Acquire, tickets: int, limits: LeaseLimits) -> None:

@@ -19,7 +19,7 @@ _ENDS = {
     "transferred": "was handed to somebody else",
 }
 _BY_ID = Statement(select(_lease).where(_lease.c.id == bindparam("id")))
-_BY_TICKET = Statement(select(_lease).where(_lease.c.ticket == bindparam("ticket")))
+_OLD_TICKET = Statement(select(_lease).where(_lease.c.ticket == bindparam("ticket"), _lease.c.ticket != _lease.c.id))
 _BY_KEY = Statement(
     select(_lease).where(_lease.c.principal == bindparam("principal"), _lease.c.request_key == bindparam("request_key"))
 )
@@ -45,10 +45,16 @@ def own_lease_row(reader: Reader, principal: str, lock_id: str) -> Row:
 def ticket_row(reader: Reader, principal: str, ticket: str) -> Row:
     """The row of that place of `principal`. Raises NotFound, also for another's."""
     number = parse("T", ticket)
-    row = reader.one(_BY_TICKET, ticket=number)
+    row = row_by_ticket(reader, number)
     if row is None or row["principal"] != principal:
         raise missing("T", number)
     return row
+
+
+def row_by_ticket(reader: Reader, number: int) -> Row | None:
+    """The row of the place that goes by that number, if any: mostly the lease's own."""
+    row = reader.one(_BY_ID, id=number)
+    return row if row is not None and row["ticket"] == number else reader.one(_OLD_TICKET, ticket=number)
 
 
 def row_by_key(reader: Reader, principal: str, request_key: str) -> Row | None:

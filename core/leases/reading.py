@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Integer, and_, bindparam, or_, select
 
 from core.clock import rfc3339
 from core.ids import parse, show
-from core.leases.finding import ticket_row
+from core.leases.finding import row_by_ticket, ticket_row
 from core.leases.lease import Holder, Lease, Ticket, holder_of, lease_of, ticket_of
 from core.leases.looking import view_of
 from core.leases.resource import conflict, names_in
@@ -32,7 +32,6 @@ _WAITING = Statement(
     .limit(bindparam("most", type_=Integer()))
 )
 _BY_ID = Statement(select(_T.c.principal).where(_T.c.id == bindparam("id")))
-_BY_TICKET = Statement(select(_T).where(_T.c.ticket == bindparam("ticket")))
 _OF_APPROVAL = Statement(select(_T).where(_T.c.approval == bindparam("approval"), _T.c.state == "waiting"))
 
 
@@ -55,7 +54,7 @@ def principal_of(reader: Reader, lock_id: str) -> str | None:
 
 def in_the_way(reader: Reader, ticket: Ticket) -> list[Holder]:
     """Who holds what that place waits for."""
-    row = reader.one(_BY_TICKET, ticket=parse("T", ticket.id))
+    row = row_by_ticket(reader, parse("T", ticket.id))
     return [] if row is None else [holder_of(each) for each in view_of(reader, row).leases() if not each["lapsed"]]
 
 

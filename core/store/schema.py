@@ -636,6 +636,7 @@ lease = Table(
     # How it ended: `released`, `reclaimed`, `broken`, `converted`, `transferred`; of a waiter: `cancelled`, `expired`,
     # `refused`.
     Column("ended", Text),
+    # The place in a queue that it had, or has: its own id, or another number where an older version gave it.
     Column("ticket", BigInteger),
     Column("holder", Text, nullable=False),
     Column("principal", Text, nullable=False),
@@ -679,6 +680,8 @@ lease = Table(
         "lease_holder",
         "principal",
         "holder",
+        "state",
+        "expires_at",
         sqlite_where=text("state <> 'ended'"),
         postgresql_where=text("state <> 'ended'"),
     ),
@@ -687,14 +690,6 @@ lease = Table(
         "ages_at",
         sqlite_where=text("ages_at IS NOT NULL"),
         postgresql_where=text("ages_at IS NOT NULL"),
-    ),
-    Index(
-        "lease_principal",
-        "principal",
-        "state",
-        "expires_at",
-        sqlite_where=text("state <> 'ended'"),
-        postgresql_where=text("state <> 'ended'"),
     ),
     Index(
         "lease_request",
@@ -708,8 +703,8 @@ lease = Table(
         "lease_ticket",
         "ticket",
         unique=True,
-        sqlite_where=text("ticket IS NOT NULL"),
-        postgresql_where=text("ticket IS NOT NULL"),
+        sqlite_where=text("ticket <> id"),
+        postgresql_where=text("ticket <> id"),
     ),
     Index(
         "lease_approval",

@@ -48,7 +48,7 @@ async def test_a_lock_in_slack_and_a_lease_over_http_stand_in_one_queue(office: 
         assert ticket["state"] == "granted"
         lease = ticket["lease"]
         listed = await say(o, "locks", "U1")
-        assert "Bo Lind" in listed and "release" in listed and "T2  Cai Wu waits for env:prod, 1st" in listed
+        assert "Bo Lind" in listed and "release" in listed and "T3  Cai Wu waits for env:prod, 1st" in listed
 
         released = await http(o, "bo", "POST", f"/v1/leases/{lease['lock_id']}/release", {"token": lease["token"]})
         assert released.status_code == 200

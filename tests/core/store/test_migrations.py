@@ -14,10 +14,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from core.errors import StoreError
+from core.clock import SystemClock
+from core.errors import NotFound, StoreError
+from core.leases.finding import ticket_row
 from core.leases.terms import ARRIVAL_STEP, arrival_of
 from core.store import migrate
+from core.store.database import Database
 from core.store.schema import metadata
+from core.store.sqlite import SqliteEngine
 
 
 def difference(target: Path | str) -> list[object]:
@@ -69,6 +73,12 @@ def test_whoever_waited_before_the_arrivals_were_numbers_is_still_before_everybo
         db.execute("INSERT INTO shard (id, epoch, last_token, arrival) VALUES (0, 3, 77, ?)", (9 * ARRIVAL_STEP,))
         db.execute("INSERT INTO counter (kind, value) VALUES ('lease', 5)")
         db.execute(
+            "INSERT INTO lease (id, state, ticket, holder, principal, resources, mode, rank_class, arrival, ttl_us, "
+            "max_hold_us, queued_at, wait_until, expires_at, free_at, lock_delay_us, kind) VALUES (5, 'waiting', 2, 'L5', "
+            """'bo', '["env:prod"]', 'exclusive', 100, ?, 9, 9, 1, 9, 9, 9, 0, 'lease')""",
+            (9 * ARRIVAL_STEP,),
+        )
+        db.execute(
             "INSERT INTO log (seq, entry, leaf_hash, ts, event) VALUES (1, x'01', x'02', 3, 'hub:started')",
         )
     db.close()
@@ -84,6 +94,11 @@ def test_whoever_waited_before_the_arrivals_were_numbers_is_still_before_everybo
         ]
         assert db.execute("SELECT name FROM sqlite_master WHERE name = 'sqlite_autoindex_log_1'").fetchall() == []
     db.close()
+    hub = Database(SqliteEngine(path, SystemClock()))
+    assert hub.read_now(ticket_row, "bo", "T2")["id"] == 5  # the place that an older version numbered by itself
+    with pytest.raises(NotFound):
+        hub.read_now(ticket_row, "bo", "T5")
+    hub.discard()
     command.downgrade(config, "0014")
     with connect(path) as db:
         (arrival,) = db.execute("SELECT arrival FROM shard").fetchone()

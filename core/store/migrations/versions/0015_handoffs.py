@@ -1,4 +1,4 @@
-"""Leases change hands with fewer writes: the log by rowid, the living by principal, arrivals by the leases' own numbers."""
+"""Leases change hands with fewer writes: the log by rowid, one index of the living, one number for lease, place and arrival."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ down_revision = "0014"
 branch_labels = None
 depends_on = None
 
-_LIVING = sa.text("state <> 'ended'")
+_LIVING = "state <> 'ended'"
 
 
 def upgrade() -> None:
     _rebuild_log("INTEGER")
     op.drop_index("lease_principal", table_name="lease")
-    _living("lease_principal", "principal", "state", "expires_at")
     op.drop_index("lease_holder", table_name="lease")
-    _living("lease_holder", "principal", "holder")
+    _index("lease_holder", _LIVING, "principal", "holder", "state", "expires_at")
+    op.drop_index("lease_ticket", table_name="lease")
+    _index("lease_ticket", "ticket <> id", "ticket", unique=True)
     # A lease's arrival is its number from now on: the next one is above every arrival and every number given so far.
     op.add_column("shard", sa.Column("last_number", sa.BigInteger(), server_default=sa.text("0"), nullable=False))
     op.execute("UPDATE shard SET last_number = arrival / 65536 + 1 + coalesce((SELECT max(lease.id) FROM lease), 0)")
@@ -40,15 +41,17 @@ def downgrade() -> None:
             op.execute(f"CREATE SEQUENCE counter_{kind}")
             op.execute(sa.text("SELECT setval(:kind, last_number + 1) FROM shard").bindparams(kind=f"counter_{kind}"))
     op.drop_column("shard", "last_number")
-    op.drop_index("lease_principal", table_name="lease")
     op.create_index("lease_principal", "lease", ["principal", "state", "expires_at"], unique=False)
     op.drop_index("lease_holder", table_name="lease")
-    _living("lease_holder", "holder")
+    _index("lease_holder", _LIVING, "holder")
+    op.drop_index("lease_ticket", table_name="lease")
+    _index("lease_ticket", "ticket IS NOT NULL", "ticket", unique=True)
     _rebuild_log("BIGINT")
 
 
-def _living(name: str, *columns: str) -> None:
-    op.create_index(name, "lease", columns, unique=False, sqlite_where=_LIVING, postgresql_where=_LIVING)
+def _index(name: str, condition: str, *columns: str, unique: bool = False) -> None:
+    where = sa.text(condition)
+    op.create_index(name, "lease", columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 def _sqlite() -> bool:
