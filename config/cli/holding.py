@@ -83,9 +83,9 @@ def _guarded() -> Iterator[_Tell]:
 
 def _watch(process: subprocess.Popen[bytes], lease: Lease, tell: _Tell) -> int:
     """How the command ended. It was killed if the lease was lost, or the guardian."""
-    told = 0.0
+    told = lease.deadline
     try:
-        tell(f"group {process.pid}")
+        tell(f"until {told + grace_of(lease)}\ngroup {process.pid}")  # both at once, or neither
         while True:
             if lease.deadline != told:
                 told = lease.deadline

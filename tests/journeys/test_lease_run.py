@@ -58,6 +58,7 @@ def test_a_command_dies_when_nobody_is_left_to_renew_its_lease(standing_hub: Hub
     running = begin(standing_hub, "sleep 60 & wait", "--ttl", "2")
     command = pid_of(running)
     (child,) = children_of(command)
+    time.sleep(1)  # the guardian is told of a command as soon as that runs, not before
     os.kill(running.pid, sign)
     assert gone(command), "while its lease cannot be renewed nothing of it may go on"
     assert gone(child)
